@@ -123,7 +123,7 @@ export interface Sink {
     cursor: ChannelData,
     parked?: readonly Parked[],
   ): Promise<void>;
-  /** Shown in the account's health. */
+  /** Shown in the account's health. @param detail why not; while it is connected, what an operator should know. */
   status(state: "connected" | "disconnected", detail?: string): void;
 }
 

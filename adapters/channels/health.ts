@@ -6,6 +6,8 @@ export interface HealthView {
   readonly state: "open" | "failed" | "inactive";
   /** Of a connection that the account keeps (a mailbox, a socket); null: it has none. */
   readonly connection: "connected" | "disconnected" | null;
+  /** What an operator should know of the connection while it works; null: nothing. */
+  readonly notice: string | null;
   readonly last_inbound_at: string | null;
   readonly last_outbound_at: string | null;
   readonly last_error: { readonly at: string; readonly message: string } | null;
@@ -34,6 +36,7 @@ export class Health {
   };
   #state: HealthView["state"] = "inactive";
   #connection: HealthView["connection"] = null;
+  #notice: string | null = null;
   #inboundMs: number | null = null;
   #outboundMs: number | null = null;
   #error: { readonly atMs: number; readonly message: string } | null = null;
@@ -48,6 +51,7 @@ export class Health {
 
   connection(connection: HealthView["connection"], detail?: string): void {
     this.#connection = connection;
+    this.#notice = connection === "connected" ? (detail?.slice(0, ERROR_CHARS) ?? null) : null;
     if (connection === "disconnected" && detail !== undefined) this.failed(detail);
   }
 
@@ -67,6 +71,7 @@ export class Health {
     return {
       state: this.#state,
       connection: this.#connection,
+      notice: this.#notice,
       last_inbound_at: timeOf(this.#inboundMs),
       last_outbound_at: timeOf(this.#outboundMs),
       last_error: error && { at: new Date(error.atMs).toISOString(), message: error.message },

@@ -81,11 +81,14 @@ async function asItIsThere(
       const text = "The server has not made it yet.";
       return [{ ok: false, text, help: "Its log says why; SIGHUP has it look again." }];
     }
-    const { state, last_error } = (await call(`/v2/channels/${channel.id}/status`)) as {
+    const { state, last_error, notice } = (await call(`/v2/channels/${channel.id}/status`)) as {
       readonly state: string;
       readonly last_error: { readonly message: string } | null;
+      readonly notice?: string | null;
     };
-    if (state !== "failed") return [];
+    if (state !== "failed") {
+      return notice == null ? [] : [{ ok: true, text: notice, help: "Is that what you want?" }];
+    }
     const text = `It could not be opened: ${last_error?.message ?? "see the log"}`;
     return [{ ok: false, text, help: "Correct what the sentence names." }];
   } catch (thrown) {

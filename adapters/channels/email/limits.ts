@@ -20,6 +20,17 @@ export const emailLimits = {
   /** Waiting between attempts to reach a mailbox, ms. */
   reconnectMinMs: 500,
   reconnectMaxMs: 60_000,
+  /**
+   * Where another server takes the mails of a folder: one that it leaves unclaimed for so long is ours, and one
+   * that it has claimed and not taken in, ms. The first is the time without answers when it dies; the second
+   * is long beyond what taking in may take.
+   */
+  standBackMs: 2 * 60_000,
+  overtakeMs: 15 * 60_000,
+  /** A mail that is waited for is looked at again after, ms. */
+  claimLookMs: 2_000,
+  /** Attempts to claim a mail that others change meanwhile. */
+  claimTries: 10,
   /** Logins refused one after another before the account is given up. */
   loginsRefused: 3,
   /** A second connection for files and sent copies is kept so long after its last use, ms. */

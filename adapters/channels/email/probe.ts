@@ -47,6 +47,7 @@ async function probeImap(
     const { exists } = await within(client, open, timeoutMs);
     findings.push({ ok: true, text: `The folder ${mailbox} has ${exists} mails.` });
     findings.push(idleFinding(client.capabilities.has("IDLE"), options));
+    findings.push(claimFinding(client.enabled.has("CONDSTORE"), options));
     if (sentCopies) findings.push(await sentFinding(client, options));
   } catch (error) {
     findings.push({
@@ -65,6 +66,15 @@ function idleFinding(hasIdle: boolean, { pollMs }: EmailOptions): Finding {
   if (hasIdle) return { ok: true, text: "The server tells of new mail at once (IDLE)." };
   const text = `The server has no IDLE: new mail is seen after up to ${pollMs / 1_000} s.`;
   return { ok: true, text, help: "Set poll_seconds lower if that is too long." };
+}
+
+function claimFinding(hasCondition: boolean, { claimMails }: EmailOptions): Finding {
+  if (claimMails && hasCondition) {
+    return { ok: true, text: "Of several servers that watch the folder one answers (CONDSTORE)." };
+  }
+  const why = claimMails ? "The server has no CONDSTORE" : "claim_mails is off";
+  const text = `${why}: two servers that watch the folder would both answer.`;
+  return { ok: true, text, help: "See that nothing else watches it: no other Troupe, no copy." };
 }
 
 async function sentFinding(

@@ -86,6 +86,9 @@ export const emailSettings = Type.Object(
     forms: list(
       "Addresses of forms and gateways that write for people: in their mail Reply-To is who has written.",
     ),
+    claim_mails: flag(
+      "Whether a mail is marked with a keyword of ours before it is taken in, by which of several servers that watch one mailbox a single one answers it. Default true.",
+    ),
     quote: flag("Whether the mail that is answered stands below the answer. Default false."),
     plus_addressing: flag(
       "Whether Reply-To is our address with a +tag, by which a thread is found that a mail program has cut off. Default false.",
@@ -132,6 +135,7 @@ export interface EmailOptions {
   readonly answerLists: ReadonlySet<string>;
   /** Senders whose Reply-To is who has written. */
   readonly forms: ReadonlySet<string>;
+  readonly claimMails: boolean;
   readonly quote: boolean;
   readonly plusAddressing: boolean;
   readonly threadSecret: string | undefined;
@@ -182,6 +186,7 @@ export function emailOptions(settings: EmailSettings): EmailOptions {
     forms: new Set(
       (settings.forms ?? []).map((one, index) => own(one, `/settings/forms/${index}`)),
     ),
+    claimMails: settings.claim_mails ?? true,
     quote: settings.quote ?? false,
     plusAddressing: settings.plus_addressing ?? false,
     threadSecret: settings.thread_secret,

@@ -1,26 +1,13 @@
 // Watches a mailbox: IDLE says that there is news, a look every few minutes finds what IDLE has missed,
-// and either way everything behind the cursor is fetched: events of a connection are never counted. What is
-// read or unread is the business of people; the folder is opened read-only. A connection that breaks, or
-// that answers nothing any more, is made anew.
+// and either way everything behind the cursor is fetched: events of a connection are never counted. A connection
+// that breaks, or that answers nothing any more, is made anew.
 
-import type { FetchQueryObject, ImapFlow } from "imapflow";
-import { channelLimits } from "../../../actors/channels/limits.ts";
+import type { ImapFlow } from "imapflow";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import type { ChannelEnvironment, Sink } from "../adapter.ts";
 import { type Cursor, cursorOf } from "./cursor.ts";
-import { type Read, readEvents, setAside } from "./events.ts";
 import { isRefused, openImap, said, within } from "./imap.ts";
+import { Intake, type Watched } from "./intake.ts";
 import { emailLimits } from "./limits.ts";
-import type { Marks } from "./message-ids.ts";
-import type { EmailOptions } from "./settings.ts";
-
-/** What a source works with. */
-export interface Watched {
-  readonly options: EmailOptions;
-  readonly environment: ChannelEnvironment;
-  readonly marks: () => Promise<Marks>;
-  readonly sink: Sink;
-}
 
 /** Until `signal`. @throws RuntimeError UNAUTHENTICATED when the login is refused again and again. */
 export async function watchMailbox(watched: Watched, signal: AbortSignal): Promise<void> {
@@ -58,23 +45,24 @@ function backoff(failures: number): number {
 
 /** One connection, until it ends. */
 async function watchOnce(watched: Watched, signal: AbortSignal, up: () => void): Promise<void> {
-  const { options, environment, sink } = watched;
+  const { options, environment } = watched;
   const client = await openImap(options, environment, signal);
   const stop = () => client.close();
   signal.addEventListener("abort", stop, { once: true });
   try {
     const news = newsOf(client, signal);
-    const open = client.mailboxOpen(options.mailbox, { readOnly: true });
+    const open = client.mailboxOpen(options.mailbox, { readOnly: !options.claimMails });
     const { uidValidity } = await within(client, open, options.timeoutMs);
-    await catchUp(watched, client, String(uidValidity));
+    const intake = new Intake(watched, client);
+    let waitMs = await catchUp(watched, intake, String(uidValidity));
     up();
-    sink.status("connected");
+    intake.tell();
     while (!signal.aborted && client.usable) {
-      if (!(await news.wait(options.pollMs)))
+      if (!(await news.wait(Math.min(waitMs, options.pollMs))))
         await within(client, client.noop(), options.timeoutMs);
       if (signal.aborted || !client.usable) break;
       const now = client.mailbox === false ? uidValidity : client.mailbox.uidValidity;
-      await catchUp(watched, client, String(now));
+      waitMs = await catchUp(watched, intake, String(now));
     }
     if (!signal.aborted) throw new Error(client.byeReason ?? "the server closed the connection");
   } finally {
@@ -112,9 +100,13 @@ function newsOf(client: ImapFlow, signal: AbortSignal): { wait(ms: number): Prom
   };
 }
 
-/** Fetches what lies behind the cursor and hands it over, a mail at a time: what was taken in is never fetched again. */
-async function catchUp(watched: Watched, client: ImapFlow, uidValidity: string): Promise<void> {
+/**
+ * Fetches what lies behind the cursor and hands it over, a mail at a time: what was taken in is never fetched again.
+ * @returns when it is to be looked again at the latest, ms: for a mail that is another server's for now.
+ */
+async function catchUp(watched: Watched, intake: Intake, uidValidity: string): Promise<number> {
   const { options, sink, environment } = watched;
+  const { client } = intake;
   let cursor = cursorOf(await sink.cursor(), options.mailbox);
   if (cursor === null) {
     // What lay there before the account was opened is nobody's question.
@@ -128,16 +120,17 @@ async function catchUp(watched: Watched, client: ImapFlow, uidValidity: string):
     };
     await sink.commit([], { ...cursor });
   }
+  await intake.begin(cursor);
   if (cursor.uidValidity !== uidValidity) {
-    await relist(watched, client, cursor, uidValidity);
-    return;
+    return await relist(watched, intake, cursor, uidValidity);
   }
   for (;;) {
     const uids = await behind(watched, client, cursor.lastUid);
-    if (uids.length === 0) return;
+    if (uids.length === 0) return options.pollMs;
     for (const uid of uids.slice(0, emailLimits.listed)) {
       cursor = { ...cursor, lastUid: uid };
-      await take(watched, client, cursor);
+      const waitMs = await intake.take(cursor);
+      if (waitMs > 0) return waitMs;
     }
   }
 }
@@ -155,11 +148,12 @@ async function behind(watched: Watched, client: ImapFlow, lastUid: number): Prom
  */
 async function relist(
   watched: Watched,
-  client: ImapFlow,
+  intake: Intake,
   before: Cursor,
   uidValidity: string,
-): Promise<void> {
+): Promise<number> {
   const { options, environment } = watched;
+  const { client } = intake;
   const now = { ...before, uidValidity };
   const since = new Date(Math.max(before.sinceMs, environment.nowMs() - emailLimits.relistMs));
   // A server that moves mails may give them the day of the move; what their senders wrote counts besides.
@@ -172,9 +166,11 @@ async function relist(
   });
   for (const uid of all.slice(-emailLimits.relisted)) {
     // The old numbers stand until the end: a break begins the list again.
-    await take(watched, client, { ...now, lastUid: uid }, { stored: before, since });
+    const waitMs = await intake.take({ ...now, lastUid: uid }, { stored: before, since });
+    if (waitMs > 0) return waitMs;
   }
   await watched.sink.commit([], { ...now, lastUid: Math.max(last, all.at(-1) ?? 0) });
+  return options.pollMs;
 }
 
 /** Servers keep the time of a mail in seconds. */
@@ -182,59 +178,6 @@ const wholeSecond = (ms: number) => Math.floor(ms / 1_000) * 1_000;
 
 function sorted(found: number[] | false | undefined): number[] {
   return (found === false || found === undefined ? [] : found).sort((a, b) => a - b);
-}
-
-/** Of a list that is read again. */
-interface Again {
-  /** The cursor that stands meanwhile. */
-  readonly stored: Cursor;
-  readonly since: Date;
-}
-
-/** One mail, to the sink with the cursor behind it. */
-async function take(watched: Watched, client: ImapFlow, at: Cursor, again?: Again): Promise<void> {
-  const read = await fetchMail(watched, client, at, again?.since);
-  await watched.sink.commit(read.events, { ...(again?.stored ?? at) }, read.parked);
-}
-
-const NOTHING: Read = { events: [], parked: [] };
-
-async function fetchMail(
-  { options, environment, marks }: Watched,
-  client: ImapFlow,
-  { mailbox, uidValidity, lastUid: uid }: Cursor,
-  since: Date | undefined,
-): Promise<Read> {
-  const { timeoutMs, mailBytesMax } = options;
-  const about = { uid: true, size: true, internalDate: true, envelope: since !== undefined };
-  const get = async (query: FetchQueryObject, ms: number) => {
-    const found = await within(client, client.fetchOne(String(uid), query, { uid: true }), ms);
-    return found === false ? undefined : found;
-  };
-  const found = await get(about, timeoutMs);
-  // Somebody has taken it away meanwhile.
-  if (found === undefined) return NOTHING;
-  const atMs = timeOf(found.internalDate) ?? environment.nowMs();
-  if (since !== undefined && isOlder(since, atMs, found.envelope?.date)) return NOTHING;
-  const bytes = found.size ?? 0;
-  const isTooLarge = bytes > mailBytesMax;
-  const source = isTooLarge ? { start: 0, maxLength: channelLimits.parkedBytes } : true;
-  // Larger ones have their time: 100 KB a second are slow.
-  const raw = (await get({ source }, timeoutMs + bytes / 100))?.source;
-  if (raw === undefined) return NOTHING;
-  if (isTooLarge) return setAside(`A mail of ${bytes} bytes is larger than ${mailBytesMax}.`, raw);
-  return await readEvents({ raw, mailbox, uidValidity, uid, atMs }, options, await marks());
-}
-
-function timeOf(date: Date | string | undefined): number | undefined {
-  const ms = date === undefined ? Number.NaN : new Date(date).getTime();
-  return Number.isNaN(ms) ? undefined : ms;
-}
-
-/** A server that moves mails may give them the time of the move; what their senders wrote counts besides. */
-function isOlder(since: Date, atMs: number, written: Date | string | undefined): boolean {
-  const dayMs = 24 * 3_600_000;
-  return atMs < since.getTime() || (timeOf(written) ?? atMs) < since.getTime() - dayMs;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -45,6 +45,7 @@ const statusSchema = named(
           closed,
         ),
       ),
+      notice: orNull(Type.String()),
       last_inbound_at: orNull(time),
       last_outbound_at: orNull(time),
       last_error: orNull(Type.Object({ at: time, message: Type.String() }, closed)),
