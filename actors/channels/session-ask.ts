@@ -118,7 +118,8 @@ export function askNext(
   const run = turn.startRun({ kind: askKind, input, timeoutMs: 2 * channelLimits.askMs });
   const { id: question, message, channel: by, address, place, withinMs, sender } = next;
   const asked: Asked = {
-    ...{ question, message, channel: by, address, place, sender, run: null, atMs: turn.nowMs },
+    ...{ question, message, channel: by, address, place, sender },
+    ...{ conversation, run: null, atMs: turn.nowMs },
     ...(withinMs !== undefined && { withinMs }),
   };
   return {
@@ -160,7 +161,7 @@ export function askEnded(
     return askNext({ ...idle, asked, waiting: [again, ...idle.waiting] }, channel, turn);
   }
   const words = wordsIn(channel?.language);
-  const text = words.failed(error.message);
+  const text = words.failed(reasonOf(error));
   say(turn, channel, question, { outgoing: { text, answers: question.message } });
   return askNext({ ...idle, asked }, channel, turn);
 }
@@ -204,7 +205,14 @@ function outgoingOf(
   if (error === null && text === "") return null;
   const also = unseen > 0 ? `\n\n${words.unseen(unseen)}` : "";
   if (error === null) return { text: `${text}${also}`, answers: message };
-  return { text: words.failed(error.message), answers: message };
+  return { text: words.failed(reasonOf(error)), answers: message };
+}
+
+/** Without what a provider has said itself: that may be a page of a proxy, and is in the run's record. */
+function reasonOf({ code, message }: { readonly code: string; readonly message: string }): string {
+  if (!code.startsWith("PROVIDER_")) return message;
+  const [ours = ""] = message.split(": ", 1);
+  return ours.endsWith(".") ? ours : `${ours}.`;
 }
 
 /** An answer more in this hour; what is over the budget stays in the outbox: two programs may be talking. */

@@ -37,7 +37,7 @@ export function commandOf(name: string, text: string): Command | null {
 interface StopInput {
   readonly to: Saying;
   readonly channel: string;
-  readonly conversation: string;
+  readonly conversations: readonly string[];
 }
 
 interface Stopped {
@@ -48,11 +48,13 @@ interface Stopped {
 /** Kind `channel-stop`. */
 export const stopRun = defineRun<StopInput, Stopped, Pick<Ports, "channels">>({
   kind: stopKind,
-  run: async ({ to, channel, conversation }, context) => {
-    const of = { tenant: context.tenant, channel, conversation, reason: "stopped in the channel" };
-    const runs = await context.step("stop", () => context.ports.channels.stop(of), {
-      repeat: "safe",
-    });
+  run: async ({ to, channel, conversations }, context) => {
+    const of = { tenant: context.tenant, channel, reason: "stopped in the channel" };
+    let runs = 0;
+    for (const conversation of conversations) {
+      const stop = () => context.ports.channels.stop({ ...of, conversation });
+      runs += await context.step(`stop ${conversation}`, stop, { repeat: "safe" });
+    }
     return { to, runs };
   },
 });
@@ -116,7 +118,7 @@ export function begunAnew(state: SessionState): SessionState {
   };
 }
 
-/** What waits is dropped; what is under way is cancelled. */
+/** What waits is dropped; what is under way is cancelled, also in conversations before this one. */
 function stop(
   state: SessionState,
   { to, words }: { readonly to: Saying; readonly words: Words },
@@ -125,11 +127,12 @@ function stop(
 ): SessionState {
   const dropped = state.waiting.length;
   const rest = { ...state, waiting: [] };
-  if (state.conversation === null || state.asked.length === 0) {
+  if (state.asked.length === 0) {
     say(turn, channel, to, { outgoing: { text: words.stopped(dropped) } });
     return rest;
   }
-  const input: StopInput = { to, channel: to.channel, conversation: state.conversation };
+  const conversations = [...new Set(state.asked.map(({ conversation }) => conversation))];
+  const input: StopInput = { to, channel: to.channel, conversations };
   turn.startRun({ kind: stopKind, input, timeoutMs: channelLimits.askMs });
   return rest;
 }

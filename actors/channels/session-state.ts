@@ -43,6 +43,8 @@ export interface Asked {
   readonly place: string;
   readonly withinMs?: number;
   readonly sender: string;
+  /** The conversation (`cv_`) that it was asked in. */
+  readonly conversation: string;
   /** Null: nobody has taken it yet. */
   readonly run: string | null;
   /** When it was handed over, ms since the epoch; absent in rows of before. */

@@ -112,6 +112,41 @@ test("/status, /new and /stop do in a room what they say", async () => {
   expect(history).toHaveLength(2);
 });
 
+test("/stop also stops what was asked before /new", async () => {
+  const held = sayAtSlack(slack, "hold that", { room: "CROOM2" });
+  product.provider.when("hold that", { hang: "at-once" });
+  await delivered(url, held);
+  await product.provider.until((call) => call.lastUser.includes("hold that"));
+  const type = async (text: string, count: number) => {
+    await delivered(url, sayAtSlack(slack, text, { room: "CROOM2", thread: held.ts }));
+    const replies = await until(
+      () => repliesTo(slack, held.ts, "CROOM2"),
+      ({ length }) => length === count,
+    );
+    return replies.at(-1)?.text;
+  };
+
+  expect(await type("/new", 1)).toContain("new conversation");
+  expect(await type("/stop", 2)).toBe("Stopped.");
+
+  await product.provider.until(
+    (call) => call.lastUser.includes("hold that") && call.outcome === "closed",
+  );
+  expect(await type("/status", 3)).toContain("Under way: 0");
+});
+
+test("what a provider says of a failure is not said to people", async () => {
+  const said = sayAtSlack(slack, "odd question", { room: "CROOM2" });
+  const message = "too long, see http://10.0.0.1/inside";
+  product.provider.when("odd question", { error: { status: 400, message } });
+  await delivered(url, said);
+  const [reply] = await until(
+    () => repliesTo(slack, said.ts, "CROOM2"),
+    ({ length }) => length === 1,
+  );
+  expect(reply?.text).toBe("This could not be answered. openai answered 400.");
+});
+
 test("a channel that is changed while people speak loses no message and no answer", async () => {
   const desk = await made(
     product,
