@@ -10,6 +10,7 @@ import type { SentPicture } from "../http/services/pictured.ts";
 import { checkPicture, looksLikePicture } from "../pictures/check.ts";
 import type { Account } from "./account.ts";
 import { wellFormed } from "./hidden-secrets.ts";
+import { unreadMedia } from "./unread-media.ts";
 
 /** Limits of what an agent is given of a message's files. */
 export const fileLimits = {
@@ -32,8 +33,6 @@ export interface FilesIn {
   readonly leftOut: readonly string[];
 }
 
-/** Media that have no text an agent could read, nor are seen. */
-const NO_TEXT = /^(audio|video|font)\//;
 const IMAGE = /^image\//;
 
 /** Fetches and reads them, one after the other. Never throws but for the signal. */
@@ -94,7 +93,8 @@ async function readFile(
   const isImage = IMAGE.test(mediaType);
   const most = isImage ? Math.min(limits.pictureBytes, room.bytes) : room.bytes;
   if (instance.fetchFile === undefined) return { why: "files of this channel cannot be fetched." };
-  if (NO_TEXT.test(mediaType)) return { why: `the agent reads no ${mediaType.split("/", 1)[0]}.` };
+  const [kind = ""] = mediaType.split("/", 1);
+  if (unreadMedia.includes(kind)) return { why: `the agent reads no ${kind}.` };
   if (isImage && room.pictures <= 0) return { why: tooMany };
   if (!isImage && room.chars <= 0)
     return { why: "the files before it have as much text as a message may." };

@@ -12,7 +12,8 @@ import { webChatLimits } from "./limits.ts";
 import { type WebChat, webChatRoutes } from "./routes.ts";
 import { webChatRules, webChatSettings } from "./settings.ts";
 import { Typing } from "./typing.ts";
-import { widgetRoute } from "./widget-file.ts";
+import { fetchVisitorFile } from "./visitor-files.ts";
+import { widgetRoutes } from "./widget-file.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -45,13 +46,14 @@ export const webChat = defineChannel({
 function instanceOf(chat: WebChat): DefinedInstance {
   const { mailbox, typing } = chat;
   return {
-    routes: [widgetRoute, ...webChatRoutes(chat)],
+    routes: [...widgetRoutes, ...webChatRoutes(chat)],
     // The widget shows what it understands of Markdown and refuses none.
     render: renderWebChat,
     send: (part, address, { key }) =>
       put(chat, address, { key, part, add: (...entry) => mailbox.append(...entry) }),
     edit: (receipt, part, address) =>
       put(chat, address, { key: receipt.id, part, add: (...entry) => mailbox.replace(...entry) }),
+    fetchFile: (file, bytesMax) => fetchVisitorFile(mailbox, file, bytesMax),
     typing: async (address) => {
       typing.begin(boxOf(address));
       mailbox.wake(boxOf(address));

@@ -30,6 +30,15 @@ export const webChatLimits = {
   typingMs: 15_000,
   /** A file of an answer, bytes. */
   fileBytes: 4 * 1024 * 1024,
+  /** The largest file a visitor may be allowed to send, one piece of it, and the request with that, bytes. */
+  visitorFileBytes: 4 * 1024 * 1024,
+  pieceBytes: 512 * 1024,
+  uploadBytes: 768 * 1024,
+  /** Pieces in a minute, of a visitor and of an address. */
+  visitorPieces: 40,
+  addressPieces: 160,
+  /** Characters of a file's name. */
+  fileName: 200,
   /** Origins, and secrets at once. */
   origins: 100,
   secrets: 5,

@@ -5,6 +5,7 @@ import { type Static, type TSchema, Type } from "../../../actors/schema.ts";
 import { parseJson } from "../../http/body.ts";
 import { loadValidator, validate } from "../../http/validate.ts";
 import { webChatLimits } from "./limits.ts";
+import { DATA_MAX } from "./visitor-files.ts";
 
 const closed = { additionalProperties: false } as const;
 const name = Type.String({ pattern: "^[A-Za-z0-9_-]{1,64}$" });
@@ -23,13 +24,38 @@ export const sessionBody = Type.Object(
   closed,
 );
 
-/** POST /messages: a text or a pressed button. */
+/** POST /upload: a piece of a file. */
+export const uploadBody = Type.Object(
+  {
+    ...held,
+    file: name,
+    index: count(100),
+    /** Of the whole file. */
+    bytes: Type.Integer({ minimum: 1, maximum: webChatLimits.visitorFileBytes }),
+    data: Type.String({ minLength: 1, maxLength: DATA_MAX }),
+  },
+  closed,
+);
+
+const sentFile = Type.Object(
+  {
+    id: name,
+    name: Type.String({ minLength: 1, maxLength: webChatLimits.fileName }),
+    media_type: Type.String({ maxLength: 200 }),
+    bytes: Type.Integer({ minimum: 1, maximum: webChatLimits.visitorFileBytes }),
+    pieces: Type.Array(count(SEQ_MAX), { minItems: 1, maxItems: 100 }),
+  },
+  closed,
+);
+
+/** POST /messages: a text, a file, both, or a pressed button. */
 export const messageBody = Type.Object(
   {
     ...held,
     /** Of the client: the same again is the same message. */
     id: name,
     text: Type.Optional(Type.String({ minLength: 1, maxLength: webChatLimits.messageChars })),
+    file: Type.Optional(sentFile),
     action: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9_.:-]{1,64}$" })),
     /** Id of the message whose button it is. */
     of: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),

@@ -24,10 +24,18 @@ import {
 } from "./entries.ts";
 import { webChatLimits } from "./limits.ts";
 import { Rates } from "./rates.ts";
-import { eventsBody, fileBody, messageBody, readBody, sessionBody } from "./requests.ts";
+import {
+  eventsBody,
+  fileBody,
+  messageBody,
+  readBody,
+  sessionBody,
+  uploadBody,
+} from "./requests.ts";
 import type { WebChatRules } from "./settings.ts";
 import type { Typing } from "./typing.ts";
 import { knownVisitor, makeTicket, type Visitor, visitorOf } from "./visitor.ts";
+import { fileRefOf, filesRules, keepPiece } from "./visitor-files.ts";
 
 /** What the routes go by. */
 export interface WebChat {
@@ -53,6 +61,10 @@ export function webChatRoutes(chat: WebChat): readonly ChannelRoute[] {
   return [
     post(chat, "/session", (asked) => session(chat, rates, asked)),
     post(chat, "/messages", (asked) => message(chat, rates, asked)),
+    {
+      ...post(chat, "/upload", (asked) => upload(chat, rates, asked)),
+      bodyMax: webChatLimits.uploadBytes,
+    },
     post(chat, "/events", (asked) => events(chat, rates, asked)),
     post(chat, "/file", (asked) => file(chat, asked)),
   ];
@@ -97,18 +109,20 @@ async function session({ rules }: WebChat, rates: Rates, asked: Asked): Promise<
     rates.take(`session ${address}`, webChatLimits.addressVisitors, nowMs);
   }
   const expires_in = untilS - Math.floor(nowMs / 1_000);
+  const files = filesRules(rules.visitorFileBytes);
   const ticket = makeTicket(visitor, { origin, untilS, nowMs }, rules);
   return answered(
-    jsonAnswer(200, { token: ticket, expires_in, visitor: visitor.id, ...rules.look }, cors),
+    jsonAnswer(200, { token: ticket, expires_in, visitor: visitor.id, files, ...rules.look }, cors),
   );
 }
 
 async function message(chat: WebChat, rates: Rates, asked: Asked): Promise<Handled> {
   const { request, nowMs, cors } = asked;
   const body = await readBody(messageBody, request.body);
-  const { id, text, action, of = null } = body;
-  if ((text === undefined) === (action === undefined)) {
-    throw new RuntimeError("INVALID", "A message has a text or an action.", { pointer: "/text" });
+  const { id, text = "", action, of = null, file } = body;
+  if ((text === "" && file === undefined) === (action === undefined)) {
+    const said = "A message has a text, a file or both, or an action.";
+    throw new RuntimeError("INVALID", said, { pointer: "/text" });
   }
   const visitor = visitorFor(chat, body.token, asked);
   rates.take(`message ${visitor.id}`, chat.rules.visitorMessages, nowMs);
@@ -118,7 +132,9 @@ async function message(chat: WebChat, rates: Rates, asked: Asked): Promise<Handl
   }
   const box = boxFor(visitor, body.conversation);
   const pressed = action === undefined ? {} : { pressed: { action, of } };
-  const entry: VisitorEntry = { from: "visitor", text: text ?? "", ...pressed };
+  const sent = file && fileRefOf(box, file, chat.rules.visitorFileBytes);
+  const shown = [text, sent && `📎 ${sent.name}`].filter(Boolean).join("\n");
+  const entry: VisitorEntry = { from: "visitor", text: shown, ...pressed };
   // Before the commit, so that the answer stands behind it; one that comes again has the same number.
   const seq = await chat.mailbox.append(box, `${entryKeys.visitor}${id}`, { ...entry });
   const address: WebChatAddress = { box };
@@ -131,13 +147,27 @@ async function message(chat: WebChat, rates: Rates, asked: Asked): Promise<Handl
   };
   const event: MessageEvent | ActionEvent =
     action === undefined
-      ? { kind: "message", message: id, text: text ?? "", ...about }
+      ? { kind: "message", message: id, text, ...(sent && { files: [sent] }), ...about }
       : { kind: "action", action, ...(of !== null && { message: of }), ...about };
   const nack = problem(503, "The message was not taken; the same again may be.", {
     ...cors,
     "Retry-After": "2",
   });
   return { events: [event], ack: jsonAnswer(202, { id, seq }, cors), nack };
+}
+
+async function upload(chat: WebChat, rates: Rates, asked: Asked): Promise<Handled> {
+  const { request, nowMs, cors } = asked;
+  const body = await readBody(uploadBody, request.body);
+  const visitor = visitorFor(chat, body.token, asked);
+  rates.take(`upload ${visitor.id}`, webChatLimits.visitorPieces, nowMs);
+  const { clientAddress } = request;
+  if (clientAddress !== undefined) {
+    rates.take(`upload from ${clientAddress}`, webChatLimits.addressPieces, nowMs);
+  }
+  const box = boxFor(visitor, body.conversation);
+  const seq = await keepPiece(chat.mailbox, box, body, chat.rules.visitorFileBytes);
+  return answered(jsonAnswer(200, { seq }, cors));
 }
 
 async function events(chat: WebChat, rates: Rates, asked: Asked): Promise<Handled> {

@@ -40,6 +40,14 @@ export const webChatSettings = Type.Object(
     ),
     messages_per_minute: perMinute("Messages of one visitor. Default 20."),
     address_messages_per_minute: perMinute("Messages from one address. Default 120."),
+    visitor_file_bytes: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: webChatLimits.visitorFileBytes,
+        description:
+          "Largest file that a visitor may send, bytes, at most 4194304. Default 0: none.",
+      }),
+    ),
     user_token_issuer: text(300, "`iss` that user tokens must have. Default: not looked at."),
     user_token_audience: text(300, "`aud` that user tokens must have. Default: not looked at."),
     secret: Type.String({
@@ -71,6 +79,8 @@ export interface WebChatRules {
   readonly visitorS: number;
   readonly visitorMessages: number;
   readonly addressMessages: number;
+  /** 0: none are taken. */
+  readonly visitorFileBytes: number;
   readonly secrets: readonly Uint8Array[];
   readonly userSecrets: readonly Uint8Array[];
   readonly issuer: string | null;
@@ -106,6 +116,7 @@ export function webChatRules(settings: WebChatSettings): WebChatRules {
     visitorS: (settings.visitor_days ?? webChatLimits.visitorDays) * DAY_S,
     visitorMessages: settings.messages_per_minute ?? webChatLimits.visitorMessages,
     addressMessages: settings.address_messages_per_minute ?? webChatLimits.addressMessages,
+    visitorFileBytes: settings.visitor_file_bytes ?? 0,
     secrets,
     userSecrets,
     issuer: settings.user_token_issuer ?? null,

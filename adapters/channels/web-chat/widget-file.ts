@@ -1,5 +1,6 @@
-// The widget as one script: its modules and its style, joined when they are first asked for. Nothing is
-// compiled; what only people read is left out (shorten.ts), because every visitor of a page loads it.
+// The widget as one script, its modules and its style joined when they are first asked for; and what it fetches
+// where files are sent, a module by itself. Nothing is compiled; what only people read is left out (shorten.ts),
+// because every visitor of a page loads it.
 
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -24,24 +25,39 @@ export interface WidgetFile {
   readonly tag: string;
 }
 
-let loaded: Promise<WidgetFile> | undefined;
+/** GET /widget.js and /files.js: for anybody, because they hold nothing. */
+export const widgetRoutes: readonly ChannelRoute[] = [
+  { method: "GET", path: "/widget.js", bodyMax: 0, handle: served(widgetFile) },
+  { method: "GET", path: "/files.js", bodyMax: 0, handle: served(filesFile) },
+];
+
+let loadedWidget: Promise<WidgetFile> | undefined;
+let loadedFiles: Promise<WidgetFile> | undefined;
 
 /** Reads and joins it, once. */
 export function widgetFile(): Promise<WidgetFile> {
-  loaded ??= load().catch((error: unknown) => {
-    loaded = undefined;
+  loadedWidget ??= load().catch((error: unknown) => {
+    loadedWidget = undefined;
     throw error;
   });
-  return loaded;
+  return loadedWidget;
 }
 
-/** GET /widget.js: for anybody, because it holds nothing. */
-export const widgetRoute: ChannelRoute = {
-  method: "GET",
-  path: "/widget.js",
-  bodyMax: 0,
-  handle: async ({ headers }: ChannelRequest): Promise<Handled> => {
-    const { body, tag } = await widgetFile();
+/** What has to do with files. */
+export function filesFile(): Promise<WidgetFile> {
+  loadedFiles ??= read(`${folder}files.js`).then(
+    (source) => tagged(shorten(source)),
+    (error: unknown) => {
+      loadedFiles = undefined;
+      throw error;
+    },
+  );
+  return loadedFiles;
+}
+
+function served(file: () => Promise<WidgetFile>) {
+  return async ({ headers }: ChannelRequest): Promise<Handled> => {
+    const { body, tag } = await file();
     const isKnown = headers["if-none-match"] === tag;
     const common = {
       ETag: tag,
@@ -54,16 +70,22 @@ export const widgetRoute: ChannelRoute = {
       ? { status: 304, headers: common }
       : { status: 200, contentType: "text/javascript; charset=utf-8", headers: common, body };
     return { events: [], ack };
-  },
-};
+  };
+}
 
 async function load(): Promise<WidgetFile> {
-  const read = (name: string) => readFile(new URL(name, sources), "utf8");
   const style = shorterStyle(await read(`${folder}style.css`));
-  const scripts = await Promise.all(modules.map(read));
+  const scripts = await Promise.all(modules.map((name) => read(name)));
   const names = namesOf(scripts);
   const joined = scripts.map((source) => joinable(source, names)).join("\n");
-  const body = `(()=>{"use strict";const STYLE=${JSON.stringify(style)};${joined}})();\n`;
+  return tagged(`(()=>{"use strict";const STYLE=${JSON.stringify(style)};${joined}})();\n`);
+}
+
+function read(name: string): Promise<string> {
+  return readFile(new URL(name, sources), "utf8");
+}
+
+function tagged(body: string): WidgetFile {
   const tag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
   return { body, tag };
 }

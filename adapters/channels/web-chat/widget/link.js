@@ -53,6 +53,9 @@ export function createLink({ memory, on, ...of }) {
     },
     pending: queue.pending,
     send: queue.send,
+    ...calls,
+    isFinal,
+    pause,
     file: (seq, index) => calls.call("/file", { seq, index }),
   };
 }
@@ -76,9 +79,9 @@ function createQueue({ call, visitor }, memory, on) {
     isSending = true;
     let failures = 0;
     for (let [message] = pending(); message; [message] = pending()) {
-      const { id, text, action, of } = message;
+      const { id, text, action, of, file } = message;
       try {
-        await call("/messages", { id, text, action, of });
+        await call("/messages", { id, text, action, of, file });
         failures = 0;
         memory.remove(PENDING + id);
         on.sent(id);
@@ -96,7 +99,7 @@ function createQueue({ call, visitor }, memory, on) {
     isSending = false;
   }
 
-  /** A text, or the action of a button with the message it stands under. */
+  /** A text, a file, or the action of a button with the message it stands under. */
   function send(message) {
     const id = crypto.randomUUID();
     memory.set(PENDING + id, { id, visitor: visitor(), at: Date.now(), ...message });

@@ -48,7 +48,18 @@ export function createPanel(labels, on) {
     if (key === "Escape") toggle(false);
   };
   write(form, input, on.send);
-  return { host, panel, launcher, title, log, status, badge, fields: [input, submit], toggle };
+  return {
+    host,
+    panel,
+    form,
+    launcher,
+    title,
+    log,
+    status,
+    badge,
+    fields: [input, submit],
+    toggle,
+  };
 }
 
 /** Enter sends, with Shift it begins a line. */

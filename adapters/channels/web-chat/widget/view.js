@@ -17,6 +17,7 @@ export function createView(labels, on) {
   };
   return {
     ...list,
+    form: frame.form,
     isOpen: () => !frame.panel.hidden,
     open: () => frame.toggle(true),
     session({ title, color, greeting }) {

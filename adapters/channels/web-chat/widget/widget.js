@@ -2,7 +2,6 @@
 // several chats of one visitor), data-title, data-open, data-labels (JSON), data-user-token; a token that
 // has to be fetched is what the function window.troupeUserToken gives.
 
-import { element } from "../../../console/markdown.js";
 import { createLink } from "./link.js";
 import { createMemory } from "./memory.js";
 import { createView } from "./view.js";
@@ -29,6 +28,9 @@ function begin({ dataset, src }) {
   const isTitled = title !== undefined;
   const words = { ...english, ...JSON.parse(labels), ...(isTitled && { title }), isTitled };
   const memory = createMemory(`troupe-chat:${base}:${conversation}:`);
+  const files = () => import(`${base}/files.js`);
+  const warn = (error) => view.notice(error.message);
+  let hasFiles = false;
   const pressed = new Map();
   const settle = (id) => pressed.get(id)?.();
   const unread = new Set();
@@ -46,10 +48,17 @@ function begin({ dataset, src }) {
     send: (text) => view.own(link.send({ text }), text),
     press: ({ id }, { action }, done) => pressed.set(link.send({ action, of: id }), done),
     file: ({ seq }, index) =>
-      link.file(seq, index).then(download, (error) => view.notice(error.message)),
+      files()
+        .then(({ download }) => download(link.file(seq, index)))
+        .catch(warn),
   });
   const on = {
-    session: view.session,
+    session(got) {
+      view.session(got);
+      if (got.files && !hasFiles)
+        files().then(({ attach }) => attach({ got, words, link, view }), warn);
+      hasFiles = true;
+    },
     typing: view.typing,
     online: (isOnline) => view.notice(isOnline ? "" : words.offline),
     refused: view.refuse,
@@ -72,23 +81,14 @@ function begin({ dataset, src }) {
       else view.unread(unread.size);
     },
   };
-  const of = { base, conversation, memory, on };
-  const link = createLink({ ...of, userToken: () => userToken ?? window.troupeUserToken?.() });
+  const token = () => userToken ?? window.troupeUserToken?.();
+  const link = createLink({ base, conversation, memory, on, userToken: token });
   const waiting = link.pending();
-  for (const { id, text } of waiting) if (text) view.own(id, text);
+  for (const { id, text, shown = text } of waiting) if (shown) view.own(id, shown);
   view.unread(0);
   // Who was here before is told of what came meanwhile; for others nothing is asked before they open it.
   if (memory.get("ticket") !== null || waiting.length > 0) link.start();
   if (open !== undefined) view.open();
-}
-
-function download({ name, media_type, data }) {
-  const link = element("a");
-  const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
-  link.href = URL.createObjectURL(new Blob([bytes], { type: media_type }));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }
 
 const script = document.currentScript;

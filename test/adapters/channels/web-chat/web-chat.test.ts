@@ -241,7 +241,10 @@ test("30: posts alone, of 64 KB at most; the script is for anybody and is known 
 
   expect(instance.routes.map(({ method, path, bodyMax }) => [method, path, bodyMax])).toEqual([
     ["GET", "/widget.js", 0],
-    ...["/session", "/messages", "/events", "/file"].map((path) => ["POST", path, 65_536]),
+    ["GET", "/files.js", 0],
+    ...["/session", "/messages"].map((path) => ["POST", path, 65_536]),
+    ["POST", "/upload", 786_432],
+    ...["/events", "/file"].map((path) => ["POST", path, 65_536]),
   ]);
   expect(await get({})).toMatchObject({
     status: 200,

@@ -2,12 +2,13 @@
 // is written arrives once, whatever the network and the page do meanwhile, and no mouse is needed. Case 70.
 
 import { existsSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Inbound } from "../../../../actors/channels/inbound.ts";
 import type { Outgoing } from "../../../../actors/channels/outgoing.ts";
+import type { WebChatSettings } from "../../../../adapters/channels/web-chat/settings.ts";
 import { type RouteHost, startRouteHost } from "../../../support/channels/route-host.ts";
 import {
   answer,
@@ -82,9 +83,10 @@ async function openPage(
   reply: (event: Inbound) => Promise<void> | void,
   attributes = "",
   options: Parameters<Browser["newContext"]>[0] = {},
+  settings: Partial<WebChatSettings> = {},
 ): Promise<Page> {
   account = openChat(
-    { allowed_origins: [siteUrl], title: "Help", greeting: "Hello!" },
+    { allowed_origins: [siteUrl], title: "Help", greeting: "Hello!", ...settings },
     { nowMs: Date.now() },
   );
   taken = new Map();
@@ -100,6 +102,13 @@ async function openPage(
 async function write(page: Page, text: string): Promise<void> {
   await page.getByLabel("Message", { exact: true }).fill(text);
   await page.keyboard.press("Enter");
+}
+
+function loseAnswer({ socket }: IncomingMessage, response: ServerResponse): void {
+  response.writeHead = () => {
+    socket.destroy();
+    return response;
+  };
 }
 
 const inPanel = 'document.querySelector("[data-troupe-chat]").shadowRoot.querySelector(".panel")';
@@ -165,10 +174,7 @@ withBrowser(
       cuts += 1;
       // First not even taken in; then taken in whole, and the connection is cut instead of an answer.
       if (cuts === 1) request.socket.destroy();
-      response.writeHead = () => {
-        request.socket.destroy();
-        return response;
-      };
+      loseAnswer(request, response);
       return cuts === 1;
     };
 
@@ -302,6 +308,53 @@ withBrowser("a sign is shown while an answer is written, and gone with it", asyn
   await page.getByText("Done.").waitFor();
 
   expect(await page.getByRole("status").textContent()).toBe("");
+});
+
+withBrowser("a file is sent in pieces, one at a time, and what is not taken is said", async () => {
+  const settings = { visitor_file_bytes: 1_500_000 };
+  const page = await openPage((event) => say(event, { text: "Read." }), "data-open", {}, settings);
+  const attach = page.getByRole("button", { name: "Attach a file (at most 1.4 MB)" });
+  const pick = (name: string, mimeType: string, text: string) =>
+    page.locator("input[type=file]").setInputFiles({ name, mimeType, buffer: Buffer.from(text) });
+  await write(page, "Hi");
+  await attach.waitFor();
+  const text = "All of it. ".repeat(100_000);
+  await page.evaluate(`{
+    const bar = ${inPanel}.querySelector("progress");
+    window.shares = [];
+    const note = () => window.shares.push(Math.round(100 * bar.value));
+    new MutationObserver(note).observe(bar, { attributeFilter: ["value"] });
+  }`);
+  let uploads = 0;
+  host.intercept = (request, response) => {
+    if (request.url?.endsWith("/upload") !== true) return false;
+    uploads += 1;
+    // Taken in, and its answer lost.
+    if (uploads === 2) loseAnswer(request, response);
+    return false;
+  };
+
+  await pick("a.mp4", "video/mp4", "x");
+  await page.getByText("a.mp4: this cannot be read here: video").waitFor();
+  await pick("big.txt", "text/plain", "x".repeat(1_500_001));
+  await page.getByText("big.txt: at most 1.4 MB").waitFor();
+  expect(uploads).toBe(0);
+  await pick("report.txt", "text/plain", text);
+  await page.getByText("📎 report.txt").waitFor();
+  await page.locator(".agent .body").nth(2).waitFor();
+
+  const [, event] = [...taken.values()];
+  const [file] = event?.kind === "message" ? (event.files ?? []) : [];
+  if (file === undefined) throw new Error("Nothing was sent.");
+  expect(file).toMatchObject({ name: "report.txt", mediaType: "text/plain", bytes: text.length });
+  const bytes = await account.instance.fetchFile?.(file, 10_000_000, never);
+  expect(Buffer.from(bytes ?? []).toString()).toBe(text);
+  expect(uploads).toBe(4);
+  expect(await page.evaluate("window.shares")).toEqual([0, 48, 95]);
+  expect([await page.locator("progress").isVisible(), await attach.isEnabled()]).toEqual([
+    false,
+    true,
+  ]);
 });
 
 withBrowser("a page that may not show the chat says so, and asks no further", async () => {
