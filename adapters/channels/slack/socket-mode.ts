@@ -39,7 +39,7 @@ export async function runSocketMode(
   while (!signal.aborted) {
     try {
       const socket = await openSocket(parts, signal);
-      const link = new Link(socket, sink, parts);
+      const link = new Link(socket, sink, { ...parts, ours: () => last.size });
       const read = link.read();
       last.add(read);
       // What one throws is thrown below, when the next one is opened or all are over.
@@ -100,19 +100,35 @@ async function waitBefore(
   await pause(waitMs * (1 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
 }
 
+/** What one connection works with. */
+interface LinkParts extends SocketModeParts {
+  /** Connections that are open here, with this one. */
+  ours(): number;
+}
+
+/** Slack gives each event to one of an app's connections: what another process gets never comes here. */
+function noticeOf(hello: unknown, ours: number): string | undefined {
+  const all = memberOf(hello, "num_connections");
+  if (typeof all !== "number" || !(all > ours)) return undefined;
+  return (
+    `Slack counts ${all} connections of this app, of which ${ours} are open here: another server, ` +
+    "or one that broke just now, gets a part of what is said. Let one server have the app."
+  );
+}
+
 /** One connection. */
 class Link {
   /** It goes, or is gone: true when it had been greeted. The next one may be opened. */
   readonly leaving: Promise<boolean>;
   readonly #socket: PlatformSocket;
   readonly #sink: Sink;
-  readonly #parts: SocketModeParts;
+  readonly #parts: LinkParts;
   #timer: NodeJS.Timeout | undefined;
   #leave: (isGreeted: boolean) => void = () => undefined;
   #isGreeted = false;
   #isLeaving = false;
 
-  constructor(socket: PlatformSocket, sink: Sink, parts: SocketModeParts) {
+  constructor(socket: PlatformSocket, sink: Sink, parts: LinkParts) {
     this.#socket = socket;
     this.#sink = sink;
     this.#parts = parts;
@@ -139,7 +155,7 @@ class Link {
     if (type === "hello") {
       this.#isGreeted = true;
       clearTimeout(this.#timer);
-      this.#sink.status("connected");
+      this.#sink.status("connected", noticeOf(frame, this.#parts.ours()));
     } else if (type === "disconnect") {
       this.#disconnect(textIn(frame, "reason") ?? "");
     } else {

@@ -127,6 +127,16 @@ test("the next connection is open before the last one goes, and one that breaks 
   expect(one.stored).toHaveLength(1);
 });
 
+test("another server with the same app is told of (72)", async () => {
+  const one = listening();
+  await connected();
+  const two = listening();
+  await connected(2);
+
+  await until(() => expect(two.states.at(-1)).toMatch(/^connected: Slack counts 2 .* 1 are open/));
+  expect(one.states).toEqual(["connected"]);
+});
+
 test("frames that nobody understands change nothing", async () => {
   listening();
   await connected();
