@@ -67,6 +67,9 @@ async function lookThroughServer(ask: Ask): Promise<Look> {
 }
 
 /** What the server says of the channel that it has made of it. */
+/** It works as it is, and may be meant so: a server that waits to take over. */
+const SHARED = "End the other server's channel, or leave it as the one that takes over.";
+
 async function asItIsThere(
   call: (path: string) => Promise<unknown>,
   name: string,
@@ -87,7 +90,7 @@ async function asItIsThere(
       readonly notice?: string | null;
     };
     if (state !== "failed") {
-      return notice == null ? [] : [{ ok: true, text: notice, help: "Is that what you want?" }];
+      return notice == null ? [] : [{ ok: true, text: notice, help: SHARED }];
     }
     const text = `It could not be opened: ${last_error?.message ?? "see the log"}`;
     return [{ ok: false, text, help: "Correct what the sentence names." }];

@@ -229,6 +229,33 @@ withDovecot("one that stays away with a claimed mail is overtaken, and sees that
   expect(both(one, two)).toEqual(["mail 1"]);
 });
 
+withDovecot("a mailbox that is numbered anew gives neither of them a mail again", async () => {
+  user = `agent${users++}`;
+  const [one, two] = [server(), server()];
+  const stops = [await one.start()];
+  two.sink.stored = one.sink.stored;
+  await arrives(1);
+  await expect.poll(() => texts(one), FAST).toEqual(["mail 1"]);
+  stops.push(await two.start());
+  await expect.poll(() => two.sink.stored, FAST).toMatchObject({ lastUid: 1 });
+  for (const stop of stops) await stop();
+  dovecot.renumber(user);
+  await arrives(2);
+
+  await two.start();
+  await one.start();
+
+  await expect.poll(() => both(one, two), FAST).toEqual(["mail 1", "mail 2"]);
+  await expect
+    .poll(() => [one.sink.stored?.["lastUid"], two.sink.stored?.["lastUid"]], FAST)
+    .toEqual([2, 2]);
+  expect([both(one, two), one.sink.repeats, two.sink.repeats]).toEqual([
+    ["mail 1", "mail 2"],
+    0,
+    0,
+  ]);
+});
+
 withDovecot("a copy of a server's data and the server itself take no mail twice", async () => {
   user = `agent${users++}`;
   const one = server();
