@@ -28,6 +28,8 @@ import { removalActor, removeRestRun } from "./removal.ts";
 import { subAgentRun } from "./sub-agent.ts";
 import { supervisorRun, workflowRun } from "./supervisor.ts";
 import { toolRateActor } from "./tools/rate.ts";
+import { cancelRun, launchRun } from "./triggers/launch.ts";
+import { triggerActor } from "./triggers/trigger.ts";
 import { webhookRun } from "./webhook.ts";
 
 /** All actors and runs. */
@@ -71,6 +73,9 @@ export const catalog: readonly Definition[] = [
   stopRun,
   decideRun,
   deliveryRun,
+  triggerActor,
+  launchRun,
+  cancelRun,
   credentialActor,
   tokenWaitActor,
   credentialRenewRun,

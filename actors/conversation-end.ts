@@ -5,7 +5,7 @@
 import type { Outcome, RunEnded, Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
 import { toldOfRun } from "../runtime/errors.ts";
-import { tellSessions } from "./channels/answered.ts";
+import { tellAskers } from "./answered.ts";
 import type { ConversationState, Entry } from "./conversation-state.ts";
 import { limits } from "./limits.ts";
 import {
@@ -174,7 +174,7 @@ function finish(
   if (reply !== null) turn.reply(reply);
   if (entry.tells !== undefined) {
     const { response: text, unseen_pictures: unseen } = reply ?? {};
-    tellSessions(turn, entry, { outcome, text, unseen });
+    tellAskers(turn, entry, { outcome, text, unseen });
   }
   if (entry.webhooks === undefined) return;
   const { status } = outcome;

@@ -3,9 +3,9 @@
 
 import type { Charged } from "./money/charges.ts";
 import type { PinnedPrompts } from "./prompts/prompt.ts";
+import type { Asker } from "./records/asker.ts";
 import type { ConversationRow } from "./records/conversation.ts";
 import type { GuardInput } from "./records/guardrail.ts";
-import type { TellsSession } from "./records/tells-session.ts";
 
 /** One run of the conversation: under way, or waiting for its turn. */
 export interface Entry {
@@ -32,7 +32,7 @@ export interface Entry {
   /** Who is told of its end. */
   readonly webhooks?: readonly string[];
   /** Sessions of channels that are told of its end. */
-  readonly tells?: readonly TellsSession[];
+  readonly tells?: readonly Asker[];
   /** A later message interrupted it: its cancelled end is an interruption. */
   readonly interrupted?: boolean;
   /** Set when another run has answered it; it only repeats that answer. */

@@ -15,6 +15,7 @@ import type { CallPayer } from "./money/provider-call.ts";
 import type { EmbedderPin } from "./records/embedder-pin.ts";
 import type { GuardFigures } from "./records/guardrail.ts";
 import type { ImageRef } from "./records/image.ts";
+import type { Launches } from "./triggers/port.ts";
 import type { Web } from "./web.ts";
 import type { Webhooks } from "./webhooks.ts";
 
@@ -383,6 +384,7 @@ export interface Ports {
   readonly web: Web;
   readonly credentials: Credentials;
   readonly channels: Channels;
+  readonly launches: Launches;
   readonly compute: Compute;
   /** What things cost since this start. */
   readonly prices: Prices;

@@ -23,4 +23,9 @@ export function channelsOf(line: HostLine): (channel: string) => HostLine {
 }
 
 /** Names that are used. */
-export const channels = { answers: "answers", purse: "purse", gateway: "gateway" } as const;
+export const channels = {
+  answers: "answers",
+  purse: "purse",
+  gateway: "gateway",
+  launches: "launches",
+} as const;

@@ -1,13 +1,15 @@
 // What main and its engines talk about over their lines: calls of models that are shared, what calls of
-// embedders and re-rankers cost, and what is sent over channels.
+// embedders and re-rankers cost, what is sent over channels and what triggers begin.
 
 import type { Channels } from "../actors/channels/port.ts";
 import type { ProviderPurse } from "../actors/money/provider-call.ts";
+import type { Launches } from "../actors/triggers/port.ts";
 import { settleable } from "../runtime/shared/settleable.ts";
 import type { ConnectEngine } from "../runtime/threads/host.ts";
-import { serveChannelsLater } from "./channels/later.ts";
 import type { Config } from "./config.ts";
 import { channels, channelsOf } from "./engine-channels.ts";
+import { serveFarPort } from "./far-port.ts";
+import { farChannels, farLaunches } from "./far-ports.ts";
 import type { AnswerHub } from "./llm/answer-hub.ts";
 
 /** Main's ends of the lines. */
@@ -19,6 +21,8 @@ export interface EngineLines {
   payAt(purse: ProviderPurse): void;
   /** From now on what engines send over channels goes there; that which came before has waited. */
   sendBy(channels: () => Promise<Channels>): void;
+  /** From now on what triggers begin is begun there; that which came before has waited. */
+  launchBy(launches: Launches): void;
 }
 
 /** Whether any embedder or re-ranker is a provider's. */
@@ -39,13 +43,15 @@ export async function engineLines(
       : (await import("./llm/answer-hub.ts")).createAnswerHub(answers);
   const paid = settleable<ProviderPurse>();
   const sent = settleable<() => Promise<Channels>>();
+  const begun = settleable<Launches>();
   const served = hasPaidCalls(config) ? await import("./money/purse-line.ts") : undefined;
   const connect: ConnectEngine = (line) => {
     const named = channelsOf(line);
     const ends = [
       hub?.connect(named(channels.answers)),
       served?.servePurse(named(channels.purse), () => paid.promise),
-      serveChannelsLater(named(channels.gateway), async () => (await sent.promise)()),
+      serveFarPort(named(channels.gateway), farChannels, async () => (await sent.promise)()),
+      serveFarPort(named(channels.launches), farLaunches, () => begun.promise),
     ];
     return () => {
       for (const end of ends) end?.();
@@ -56,5 +62,6 @@ export async function engineLines(
     hub,
     payAt: (purse) => paid.resolve(purse),
     sendBy: (port) => sent.resolve(port),
+    launchBy: (port) => begun.resolve(port),
   };
 }

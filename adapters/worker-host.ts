@@ -11,7 +11,6 @@ import type { Webhooks } from "../actors/webhooks.ts";
 import type { SealerSource } from "../runtime/store/sealer.ts";
 import type { Reader } from "../runtime/store/store.ts";
 import type { WorkerHost } from "../runtime/threads/host.ts";
-import { laterChannels } from "./channels/later.ts";
 import type { Config } from "./config.ts";
 import { operatorIntegrations } from "./credentials/operator-integrations.ts";
 import type { CredentialOptions, RequestTokens } from "./credentials/port.ts";
@@ -22,6 +21,8 @@ import { createQuestions } from "./embed/questions.ts";
 import { createRerankers } from "./embed/rerankers.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
 import { channels, channelsOf } from "./engine-channels.ts";
+import { farPort } from "./far-port.ts";
+import { farChannels, farLaunches } from "./far-ports.ts";
 import { searchesElsewhere } from "./knowledge/elsewhere.ts";
 import { fetchDocument } from "./knowledge/fetch-document.ts";
 import { createIngest } from "./knowledge/ingest.ts";
@@ -153,7 +154,8 @@ export const workerHost: WorkerHost<HostConfig> = {
         tokens,
       ),
       credentials: tokens,
-      channels: laterChannels(line?.(channels.gateway)),
+      channels: farPort(line?.(channels.gateway), farChannels),
+      launches: farPort(line?.(channels.launches), farLaunches),
       compute,
       ...(config.guardMemory && { guards: createGuardFigures(config.guardMemory) }),
       prices: createPrices(config.prices),

@@ -5,8 +5,8 @@
 import { defineRun, type RunEnded, type Turn } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
 import { errorTable } from "../../runtime/errors.ts";
+import type { Answered } from "../answered.ts";
 import type { Ports } from "../ports.ts";
-import type { Answered } from "./answered.ts";
 import type { ChannelInput } from "./channel.ts";
 import type { DeliveryAbout } from "./delivery-row.ts";
 import type { ChannelData } from "./inbound.ts";

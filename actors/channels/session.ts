@@ -4,8 +4,8 @@
 
 import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
+import type { Answered } from "../answered.ts";
 import type { ResourceRow } from "../records/resource.ts";
-import type { Answered } from "./answered.ts";
 import { type ChannelInput, channelKind } from "./channel.ts";
 import type { Delivered } from "./delivery-row.ts";
 import { channelLimits } from "./limits.ts";

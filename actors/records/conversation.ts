@@ -11,7 +11,7 @@ import type { RecalledMemory } from "./memory.ts";
 import type { Picture } from "./picture.ts";
 import type { ResponseNote } from "./response.ts";
 import type { TeamEvent } from "./team-event.ts";
-import type { TellsSession } from "./tells-session.ts";
+import type { Asker } from "./asker.ts";
 import type { TenantLimits } from "./tenant-limits.ts";
 
 /** Which action the router took and why. */
@@ -287,8 +287,8 @@ export interface ChatMessage extends Screenable {
   readonly timeoutMs?: number;
   /** Address that is told of the run's end. */
   readonly webhook?: string;
-  /** Session of a channel that is told of the run's end. */
-  readonly tells?: TellsSession;
+  /** Who is told of the run's end beside the caller. */
+  readonly tells?: Asker;
   /** Kept beside the message. */
   readonly response?: ResponseNote;
 }

@@ -109,7 +109,7 @@ async function asked(
     stream: ask.live === true,
     // What a file says when it is fetched again is still the same message.
     once: onceKey(key, `${agent}\n${conversation}\n${ask.text}`),
-    tells: { session, ask: question },
+    tells: { asker: session, ask: question },
   });
   typing.begin(account, ask.address);
   if (ask.live) live.begin(account, ask, accepted.run);

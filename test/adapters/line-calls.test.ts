@@ -2,7 +2,8 @@
 
 import { expect, test } from "vitest";
 import type { Channels } from "../../actors/channels/port.ts";
-import { laterChannels, serveChannelsLater } from "../../adapters/channels/later.ts";
+import { farPort, serveFarPort } from "../../adapters/far-port.ts";
+import { farChannels } from "../../adapters/far-ports.ts";
 import { callsOver, type Serve, serveCalls } from "../../adapters/line-calls.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { settleable } from "../../runtime/shared/settleable.ts";
@@ -102,8 +103,8 @@ test("channels are asked through the line, what came before they were there incl
   const [near, engine] = pair();
   const main = settleable<Channels>();
   const typed = settleable<unknown>();
-  serveChannelsLater(near, () => main.promise);
-  const port = laterChannels(engine);
+  serveFarPort(near, farChannels, () => main.promise);
+  const port = farPort(engine, farChannels);
   const outgoing = { text: "Hello" };
 
   const rendered = port.render({ tenant: "tn_a", channel: "ch_a", outgoing });
@@ -121,5 +122,7 @@ test("channels are asked through the line, what came before they were there incl
 test("where there is no main thread nothing is sent", async () => {
   const of = { tenant: "tn_a", channel: "ch_a", outgoing: { text: "Hello" } };
 
-  await expect(laterChannels(undefined).render(of)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await expect(farPort(undefined, farChannels).render(of)).rejects.toMatchObject({
+    code: "NOT_FOUND",
+  });
 });

@@ -34,7 +34,15 @@ import { type Crash, MemoryDisk } from "../../runtime/store/memory.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
 import { emptyAgent, emptySubAgent } from "./agent-records.ts";
 import { resultOf } from "./find.ts";
-import { noChannels, noIngest, noReembed, noRemovals, noWeb, noWebhooks } from "./no-ingest.ts";
+import {
+  noChannels,
+  noIngest,
+  noLaunches,
+  noReembed,
+  noRemovals,
+  noWeb,
+  noWebhooks,
+} from "./no-ingest.ts";
 import { noMemories } from "./no-memories.ts";
 
 export const tenant = "tn_test";
@@ -119,6 +127,7 @@ export async function startAgents(options: {
       renew: () => Promise.reject(new Error("No token is renewed here.")),
     },
     channels: noChannels,
+    launches: noLaunches,
     web: options.web ? { ...noWeb, ...options.web } : noWeb,
     compute: { run: async () => undefined },
   } satisfies Ports;

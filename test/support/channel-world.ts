@@ -1,7 +1,7 @@
 // A platform, an agent that echoes, and the sessions and lanes between them, in one simulated system. The
 // platform survives every crash; what it shows is what people see.
 
-import { tellSessions } from "../../actors/channels/answered.ts";
+import { tellAskers } from "../../actors/answered.ts";
 import type { ChannelInput } from "../../actors/channels/channel.ts";
 import { deliveryRun } from "../../actors/channels/delivery.ts";
 import { type DeliveryRow, deliveriesTable } from "../../actors/channels/delivery-row.ts";
@@ -117,8 +117,8 @@ const echoActor = defineActor<Echoed, EchoAsk | RunEnded>({
     const { session, question } = entry.ask;
     const text =
       message.outcome.status === "completed" ? String(message.outcome.result) : undefined;
-    const tells = [{ session, ask: question }];
-    tellSessions(turn, { run: message.run, tells }, { outcome: message.outcome, text });
+    const tells = [{ asker: session, ask: question }];
+    tellAskers(turn, { run: message.run, tells }, { outcome: message.outcome, text });
     return state;
   },
 });

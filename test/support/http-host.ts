@@ -66,7 +66,7 @@ import { testGateway } from "./channels/test-gateway.ts";
 import { listenToHeaders } from "./heard-headers.ts";
 import { socketsOf } from "./host-sockets.ts";
 import { inlineCompute } from "./inline-compute.ts";
-import { noChannels } from "./no-ingest.ts";
+import { noChannels, noLaunches } from "./no-ingest.ts";
 import { createScriptedLlm, type ScriptedLlm } from "./scripted-llm.ts";
 import { ingestOver, reembedOver } from "./take-in.ts";
 import {
@@ -193,11 +193,11 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
           removeFiles: () => Promise.resolve(),
         }),
         webhooks: createWebhooks({
-          egress: createEgress({ allowedHosts: ["127.0.0.1"] }),
-          tables: hot,
+          ...{ egress: createEgress({ allowedHosts: ["127.0.0.1"] }), tables: hot },
           nowMs: Date.now,
         }),
-        ...{ compute, prices, log, channels: parts.channels ?? noChannels },
+        ...{ compute, prices, log, launches: noLaunches },
+        channels: parts.channels ?? noChannels,
       }),
     }),
     config: { workers: 0 },

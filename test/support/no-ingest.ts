@@ -4,6 +4,7 @@ import type { Channels } from "../../actors/channels/port.ts";
 import type { Credentials } from "../../actors/credentials/port.ts";
 import type { Ingest, Reembed } from "../../actors/ingestion/port.ts";
 import type { Removals } from "../../actors/ports.ts";
+import type { Launches } from "../../actors/triggers/port.ts";
 import type { Web } from "../../actors/web.ts";
 import type { Webhooks } from "../../actors/webhooks.ts";
 
@@ -34,6 +35,9 @@ export const noRemovals: Removals = {
 
 /** Refuses every call. */
 export const noWeb: Web = { request: refuse, secrets: refuse };
+
+/** Refuses every call. */
+export const noLaunches: Launches = { launch: refuse, cancel: refuse };
 
 /** Refuses every call. */
 export const noChannels: Channels = {

@@ -38,6 +38,7 @@ import {
 } from "./answering.ts";
 import type { ApprovalService } from "./approvals.ts";
 import { withCharges } from "./charges.ts";
+import { givenOf } from "./chat-given.ts";
 import { type ConversationService, conversationAddress, notTheirs } from "./conversations.ts";
 import { withOwnRounds } from "./own-rounds.ts";
 import type { Pictured } from "./pictured.ts";
@@ -72,6 +73,8 @@ export interface ChatAsk extends Ask, Pictured {
   /** Address that is told of the run's end. */
   readonly webhook?: string;
   readonly tells?: ChatMessage["tells"];
+  /** How long its run may work. Default `limits.runMs`. */
+  readonly timeoutMs?: number;
   readonly onDisconnect?: "continue" | "cancel";
   /** The same where what is asked says nothing itself. Default "continue". */
   readonly onDisconnectElse?: "continue" | "cancel";
@@ -313,17 +316,12 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
     type: "chat",
     agent: ask.agent,
     text: ask.text,
-    ...(ask.data === undefined ? {} : { data: ask.data }),
-    ...(ask.variables && { variables: ask.variables }),
+    ...givenOf(ask),
     ...(prompts && { prompts }),
     stream: ask.stream,
     priceMicros: (await operationsOf(parts, tenant)).chat,
     service,
     ...speakerOf(ask),
-    ...(ask.onBusy === undefined ? {} : { on_busy: ask.onBusy }),
-    ...(ask.webhook === undefined ? {} : { webhook: ask.webhook }),
-    ...(ask.tells && { tells: ask.tells }),
-    ...(ask.response && { response: ask.response }),
     ...(keyId === null ? {} : { keyId }),
     ...ask.limit,
   };

@@ -18,6 +18,7 @@ import {
   noChannels,
   noCredentials,
   noIngest,
+  noLaunches,
   noReembed,
   noRemovals,
   noWeb,
@@ -41,6 +42,7 @@ function portsOf(llm: ScriptedLlm): Ports {
     ...{ ingest: noIngest, memories: noMemories, reembed: noReembed, removals: noRemovals },
     ...{
       channels: noChannels,
+      launches: noLaunches,
       credentials: noCredentials,
       web: noWeb,
       webhooks: noWebhooks,

@@ -14,6 +14,7 @@ import {
   noChannels,
   noCredentials,
   noIngest,
+  noLaunches,
   noReembed,
   noRemovals,
   noWeb,
@@ -59,6 +60,7 @@ function outside(llm: ScriptedLlm): Ports {
     ...{
       webhooks: noWebhooks,
       channels: noChannels,
+      launches: noLaunches,
       credentials: noCredentials,
       web: noWeb,
       compute: { run: async () => undefined },

@@ -1,7 +1,8 @@
 // The port of channels of a host whose engine is there before its gateway.
 
 import type { Channels } from "../../../actors/channels/port.ts";
-import { laterChannels, serveChannelsLater } from "../../../adapters/channels/later.ts";
+import { farPort, serveFarPort } from "../../../adapters/far-port.ts";
+import { farChannels } from "../../../adapters/far-ports.ts";
 import { settleable } from "../../../runtime/shared/settleable.ts";
 import type { HostLine } from "../../../runtime/threads/host.ts";
 
@@ -24,6 +25,6 @@ export function lateChannels(): LateChannels {
     },
   });
   const main = settleable<() => Promise<Channels>>();
-  serveChannelsLater(end(0), async () => (await main.promise)());
-  return { port: laterChannels(end(1)), by: (port) => main.resolve(port) };
+  serveFarPort(end(0), farChannels, async () => (await main.promise)());
+  return { port: farPort(end(1), farChannels), by: (port) => main.resolve(port) };
 }

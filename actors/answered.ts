@@ -1,13 +1,14 @@
-// An answer on its way from a conversation to the session that had asked: sent in the transaction of the
-// run's end, so that no answer is kept without being delivered.
+// An answer on its way from a conversation to the actor that had asked, a session of a channel or a trigger: sent
+// in the transaction of the run's end, so that no answer is kept without being told.
 
-import type { Outcome, Turn } from "../../runtime/actor.ts";
-import { addressParts } from "../../runtime/address.ts";
-import { toldOfRun } from "../../runtime/errors.ts";
-import type { TellsSession } from "../records/tells-session.ts";
-import { sessionAddress } from "./session-key.ts";
+import type { Outcome, Turn } from "../runtime/actor.ts";
+import { type Address, addressParts } from "../runtime/address.ts";
+import { toldOfRun } from "../runtime/errors.ts";
+import { sessionAddress } from "./channels/session-key.ts";
+import type { Asker } from "./records/asker.ts";
+import { triggerAddress } from "./triggers/state.ts";
 
-/** Told to a session. */
+/** Told to who asked. */
 export interface Answered {
   readonly type: "answered";
   /** Its questions that the run has answered, in their order. */
@@ -31,12 +32,12 @@ interface Ended {
   readonly unseen?: number | undefined;
 }
 
-/** Tells each session once. */
-export function tellSessions(
+/** Tells each asker once. */
+export function tellAskers(
   turn: Turn,
   entry: {
     readonly run: string;
-    readonly tells?: readonly TellsSession[];
+    readonly tells?: readonly Asker[];
     readonly interrupted?: boolean;
     readonly adopted?: boolean;
   },
@@ -48,13 +49,16 @@ export function tellSessions(
     entry.interrupted && outcome.status === "cancelled" ? "interrupted" : outcome.status;
   const status = entry.adopted && ended === "completed" ? "repeated" : ended;
   const error = outcome.status === "completed" ? null : toldOfRun(outcome.error, entry.run);
-  for (const session of new Set(tells.map((one) => one.session))) {
-    const asks = tells.filter((one) => one.session === session).map(({ ask }) => ask);
+  for (const asker of new Set(tells.map((one) => one.asker))) {
+    const asks = tells.filter((one) => one.asker === asker).map(({ ask }) => ask);
     const answered: Answered = {
       ...{ type: "answered", asks, run: entry.run, conversation, status, text },
       error: error && { code: error.code, message: error.message },
       ...(unseen > 0 && { unseen }),
     };
-    turn.send(sessionAddress(tenant, session), answered);
+    turn.send(addressOf(tenant, asker), answered);
   }
 }
+
+const addressOf = (tenant: string, asker: string): Address =>
+  asker.startsWith("tr_") ? triggerAddress(tenant, asker) : sessionAddress(tenant, asker);

@@ -1,0 +1,7 @@
+// Who is told of an answer beside its caller.
+
+/** An actor that asked: a session of a channel (`cs_`) or a trigger (`tr_`), and which of its questions it is. */
+export interface Asker {
+  readonly asker: string;
+  readonly ask: string;
+}

@@ -1,0 +1,54 @@
+// When a schedule comes due. Pure: occurrences are named by their nominal time, so that one that is looked for
+// twice is the same one, and jitter follows from the trigger and that time.
+
+import { createHash } from "node:crypto";
+import { Cron } from "croner";
+import type { TriggerInput } from "../records/trigger.ts";
+
+/** One time of a schedule, ms since the epoch. */
+export interface Due {
+  /** As the schedule says. */
+  readonly atMs: number;
+  /** When it is begun. */
+  readonly dueMs: number;
+}
+
+type Times = Pick<TriggerInput, "cron" | "time_zone" | "every" | "from" | "at" | "jitter">;
+
+/** The first time after `afterMs`; null when there is none. @param trigger whose jitter it is. */
+export function nextDue(times: Times, trigger: string, afterMs: number): Due | null {
+  const atMs = nominalAfter(times, afterMs);
+  if (atMs === null) return null;
+  return { atMs, dueMs: atMs + jitterMs(trigger, atMs, times.jitter ?? 0) };
+}
+
+/** What two schedules have in common that come due at the same times. */
+export function scheduleKey({ cron, time_zone, every, from, at, jitter }: Times): string {
+  return JSON.stringify([cron, time_zone, every, from, at, jitter]);
+}
+
+/** A cron expression read. @throws an error that says what is wrong with it, also of the time zone. */
+export function readCron(cron: string, timeZone = "UTC"): Cron {
+  return new Cron(cron, { timezone: timeZone, paused: true, mode: "5-or-6-parts" });
+}
+
+function nominalAfter({ cron, time_zone, every, from, at }: Times, afterMs: number): number | null {
+  if (cron !== undefined) {
+    return readCron(cron, time_zone).nextRun(new Date(afterMs))?.getTime() ?? null;
+  }
+  if (every !== undefined) {
+    const everyMs = every * 1_000;
+    const fromMs = from === undefined ? 0 : Date.parse(from);
+    if (afterMs < fromMs) return fromMs;
+    return fromMs + (Math.floor((afterMs - fromMs) / everyMs) + 1) * everyMs;
+  }
+  const atMs = at === undefined ? Number.NaN : Date.parse(at);
+  return atMs > afterMs ? atMs : null;
+}
+
+/** 0 to `jitterS` seconds, in ms. */
+function jitterMs(trigger: string, atMs: number, jitterS: number): number {
+  if (jitterS === 0) return 0;
+  const digest = createHash("sha256").update(`${trigger} ${atMs}`).digest();
+  return Math.floor((digest.readUInt32BE(0) / 2 ** 32) * jitterS * 1_000);
+}

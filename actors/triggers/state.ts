@@ -1,0 +1,62 @@
+// What a trigger knows between its turns.
+
+import { type Address, address } from "../../runtime/address.ts";
+import type { Cause, OccurrenceRow } from "./occurrence.ts";
+import type { Due } from "./schedule.ts";
+
+/** Kind of the actor. */
+export const TRIGGER_KIND = "trigger";
+
+/** Of a trigger. */
+export function triggerAddress(tenant: string, trigger: string): Address {
+  return address({ kind: TRIGGER_KIND, tenant, root: trigger });
+}
+
+/** An occurrence that is at work. */
+export interface Working {
+  readonly row: OccurrenceRow;
+  /** The run that begins it. */
+  readonly launch: string;
+  /** The run that works; null until it is known. */
+  readonly run: string | null;
+  /** Another one waits for it to be stopped. */
+  readonly isReplaced?: boolean;
+  readonly isStopping?: boolean;
+}
+
+/** State of a trigger. Version 1. */
+export interface TriggerState {
+  readonly id: string;
+  /** Occurrences so far. */
+  readonly sequence: number;
+  /** The schedule that `next` is of; null: none is followed. */
+  readonly schedule: string | null;
+  readonly next: Due | null;
+  /** What the clock showed last, ms. */
+  readonly seenMs: number;
+  readonly working: Working | null;
+  readonly waiting: readonly OccurrenceRow[];
+  /** Of `conversation: one`. */
+  readonly conversation: string | null;
+  /** Whether a sweep of the keys of events is to come. */
+  readonly isSwept: boolean;
+  /** Sequence up to which the rows of a trigger that was removed are removed; null: it is there. */
+  readonly removed: number | null;
+}
+
+/** Before it is set. */
+export const emptyTrigger: Omit<TriggerState, "id"> = {
+  ...{ sequence: 0, schedule: null, next: null, seenMs: 0, working: null, waiting: [] },
+  ...{ conversation: null, isSwept: false, removed: null },
+};
+
+/** Something that happened. */
+export interface Happened {
+  readonly type: "happened";
+  readonly cause: Exclude<Cause, "schedule">;
+  /** Names it: told again it is the same. */
+  readonly key: string;
+  readonly atMs: number;
+  /** What happened, as data for who works. */
+  readonly data?: unknown;
+}

@@ -1,0 +1,151 @@
+// A trigger: when it sets its target to work, and what became of that. One actor, `trigger:<tenant>/<tr>`. What is
+// due, whether it was heard of before and what is begun is decided in its turns, each one transaction: every
+// occurrence is in the ledger once, and begun at most once, over crashes and clocks that are set.
+
+import { createHash } from "node:crypto";
+import {
+  defineActor,
+  type ReadRequest,
+  type RecordRow,
+  type RunEnded,
+  type Turn,
+} from "../../runtime/actor.ts";
+import { addressParts } from "../../runtime/address.ts";
+import type { Answered } from "../answered.ts";
+import type { ResourceRow } from "../records/resource.ts";
+import { type TriggerInput, triggerKind, triggerLimits } from "../records/trigger.ts";
+import { launchKind } from "./launch.ts";
+import { occurrenceId, occurrencesTable } from "./occurrence.ts";
+import { emptyTrigger, type Happened, TRIGGER_KIND, type TriggerState } from "./state.ts";
+import { due, follow } from "./times.ts";
+import { endAll, launchEnded, occur, workEnded } from "./work.ts";
+
+/** Everything a trigger is told. */
+export type TriggerMessage =
+  /** Its record was made, changed or removed. */
+  | { readonly type: "set" }
+  /** Answered with `{occurrence}`, null where it was heard of before. @throws NOT_FOUND. */
+  | Happened
+  | { readonly type: "due" }
+  /** Keys behind one of them, or all. */
+  | { readonly type: "sweep"; readonly from?: string }
+  | { readonly type: "clear" }
+  | Answered
+  | RunEnded;
+
+const DAY_MS = 86_400_000;
+/** Keys of events looked at in one turn of a sweep, and rows removed in one. */
+const SLICE = 200;
+
+/** Kind `trigger`. */
+export const triggerActor = defineActor<TriggerState, TriggerMessage>({
+  kind: TRIGGER_KIND,
+  version: 1,
+  initial: (self) => ({ id: addressParts(self).root, ...emptyTrigger }),
+  reads,
+  receive(state, message, turn) {
+    const record = (turn.loaded["record"] as ResourceRow<TriggerInput> | undefined)?.record;
+    switch (message.type) {
+      case "set":
+        turn.reply(null);
+        if (record === undefined) return removed(state, turn);
+        return follow({ ...state, removed: null }, record, turn);
+      case "happened":
+        return happened(state, message, record, turn);
+      case "due":
+        return record === undefined ? state : due(state, record, turn);
+      case "answered":
+        return workEnded(state, message, record, turn);
+      case "run-ended":
+        return message.kind === launchKind ? launchEnded(state, message, record, turn) : state;
+      case "sweep":
+        return sweep(state, message.from !== undefined, turn);
+      case "clear":
+        return clear(state, turn);
+    }
+  },
+});
+
+function reads(
+  message: TriggerMessage,
+  { id }: TriggerState,
+): Readonly<Record<string, ReadRequest>> {
+  const record: ReadRequest = { type: "row", table: triggerKind.path, id };
+  switch (message.type) {
+    case "happened": {
+      const key = seenKey(message.key);
+      return { record, seen: { type: "records", from: key, to: `${key}.`, limit: 1 } };
+    }
+    case "sweep":
+      return { seen: { type: "records", from: message.from ?? "s.", to: "s/", limit: SLICE } };
+    case "clear":
+      return { seen: { type: "records", from: "s.", to: "s/", limit: SLICE } };
+    default:
+      return { record };
+  }
+}
+
+const seenKey = (key: string): string =>
+  `s.${createHash("sha256").update(key).digest("hex").slice(0, 32)}`;
+
+/** Something happened: once for each key. */
+function happened(
+  before: TriggerState,
+  { cause, key, atMs, data }: Happened,
+  record: TriggerInput | undefined,
+  turn: Turn,
+): TriggerState {
+  if (record === undefined) {
+    turn.refuse({ code: "NOT_FOUND", message: `Trigger ${before.id} does not exist.` });
+    return before;
+  }
+  if ((turn.loaded["seen"] as readonly RecordRow[]).length > 0) {
+    turn.reply({ occurrence: null });
+    return before;
+  }
+  turn.put(seenKey(key), turn.nowMs + triggerLimits.seenDays * DAY_MS);
+  const state = occur(before, record, { cause, atMs, ...(data !== undefined && { data }) }, turn);
+  turn.reply({ occurrence: occurrenceId(state.id, state.sequence) });
+  if (state.isSwept) return state;
+  turn.remind("sweep", turn.nowMs + DAY_MS, { type: "sweep" });
+  return { ...state, isSwept: true };
+}
+
+/** Removes keys that are over, slice by slice, and looks again a day after the last one. */
+function sweep(state: TriggerState, isMore: boolean, turn: Turn): TriggerState {
+  const rows = turn.loaded["seen"] as readonly RecordRow[];
+  for (const { key, value } of rows) {
+    if ((value as number) <= turn.nowMs) turn.remove(key);
+  }
+  const last = rows.at(-1);
+  if (last !== undefined && rows.length === SLICE) {
+    turn.remind("sweep", turn.nowMs, { type: "sweep", from: `${last.key}.` });
+    return state;
+  }
+  const isEmpty = !isMore && rows.every(({ value }) => (value as number) <= turn.nowMs);
+  if (isEmpty) return { ...state, isSwept: false };
+  turn.remind("sweep", turn.nowMs + DAY_MS, { type: "sweep" });
+  return state;
+}
+
+/** Its record is gone: nothing comes of it any more, and its rows go. */
+function removed(state: TriggerState, turn: Turn): TriggerState {
+  if (state.removed !== null) return state;
+  for (const name of ["due", "sweep"]) turn.forget(name);
+  turn.send(turn.self, { type: "clear" });
+  const ended = endAll({ ...state, schedule: null, next: null }, turn);
+  return { ...ended, removed: Math.max(0, state.sequence - triggerLimits.kept) };
+}
+
+/** Removes a slice of its rows and of the keys that it knows. What is still at work keeps its row until its end. */
+function clear(state: TriggerState, turn: Turn): TriggerState {
+  if (state.removed === null) return state;
+  const rows = turn.loaded["seen"] as readonly RecordRow[];
+  for (const { key } of rows) turn.remove(key);
+  const to = Math.min(state.sequence, state.removed + SLICE);
+  for (let at = state.removed + 1; at <= to; at += 1) {
+    turn.putRow(occurrencesTable, occurrenceId(state.id, at), undefined);
+  }
+  if (to < state.sequence || rows.length === SLICE) turn.send(turn.self, { type: "clear" });
+  return { ...state, removed: to };
+}

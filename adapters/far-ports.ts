@@ -1,0 +1,19 @@
+// The ports that main serves for engines.
+
+import type { Channels } from "../actors/channels/port.ts";
+import type { Launches } from "../actors/triggers/port.ts";
+import type { FarPort } from "./far-port.ts";
+
+/** What is sent over channels: accounts are open once, on main. */
+export const farChannels: FarPort<Channels> = {
+  name: "channels",
+  calls: [
+    ...(["ask", "stop", "decide", "render", "renderPlain", "template"] as const),
+    ...(["send", "reconcile", "fileBytesMax"] as const),
+  ],
+  // A sign that could not be given is not missed.
+  tells: ["typing"],
+};
+
+/** Work that triggers begin: it goes through the door's gates as chats do. */
+export const farLaunches: FarPort<Launches> = { name: "launches", calls: ["launch", "cancel"] };

@@ -1,0 +1,45 @@
+// Work of triggers as main begins it: a message to the target like any other, through the same gates and limits,
+// paid under a service of its own. Begun again under its key it is the same run.
+
+import type { Launches } from "../../actors/triggers/port.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { System } from "../../runtime/system.ts";
+import type { ChatService } from "../http/services/chat.ts";
+import { onceKey } from "../http/services/once.ts";
+
+/** What triggers begin is paid and counted under this name. */
+export const TRIGGER_SERVICE = "triggers";
+
+/** What it works with. */
+export interface LaunchParts {
+  readonly chat: Pick<ChatService, "background">;
+  readonly system: Pick<System, "cancel">;
+}
+
+/** The port. */
+export function createLaunches({ chat, system }: LaunchParts): Launches {
+  return {
+    launch: async (launch, signal) => {
+      const { tenant, target, text, conversation, trigger, occurrence, timeoutMs, key } = launch;
+      const { run } = await chat.background({
+        caller: { tenant, keyId: null, service: TRIGGER_SERVICE },
+        ...{ agent: target, text, signal, timeoutMs, stream: false },
+        // One that is there is gone on with.
+        ...{ conversation: null, opens: conversation, user: trigger, onBusy: "enqueue" },
+        once: onceKey(key, `${target}\n${conversation}\n${text}`),
+        tells: { asker: trigger, ask: occurrence },
+      });
+      return { run };
+    },
+    cancel: async ({ tenant, run, reason }) => {
+      try {
+        await system.cancel(tenant, run, reason);
+      } catch (error) {
+        // It has ended by itself.
+        const isOver =
+          error instanceof RuntimeError && ["NOT_FOUND", "CONFLICT"].includes(error.code);
+        if (!isOver) throw error;
+      }
+    },
+  };
+}
