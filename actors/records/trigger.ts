@@ -31,8 +31,8 @@ export const triggerLimits = {
   dataBytes: 64 * 1_024,
   /** For how long an event is known again, days. */
   seenDays: 30,
-  /** A trigger looks at the clock at least so often, ms, and a clock that is so far behind what it showed was wrong then. */
-  lookMs: 86_400_000,
+  /** A clock that is so far behind what it showed was wrong then, ms: what it skipped may come again. */
+  backMs: 86_400_000,
   /** Seconds that an occurrence may work, a day at most. */
   timeoutS: 86_400,
   /** How long an occurrence is tried to be begun while it is refused for reasons that pass, ms. */

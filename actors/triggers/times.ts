@@ -25,21 +25,22 @@ export function follow(state: TriggerState, record: TriggerInput, turn: Turn): T
   return awaiting({ ...state, schedule, next, seenMs: turn.nowMs }, turn);
 }
 
-/** The time of a trigger has come, or it was time to look at the clock. */
+/** The time of a trigger has come, or the clock was set back. */
 export function due(state: TriggerState, record: TriggerInput, turn: Turn): TriggerState {
   const { next, seenMs } = state;
   if (next === null) return state;
   const seen = { ...state, seenMs: turn.nowMs };
   const { root } = addressParts(turn.self);
-  if (turn.nowMs < seenMs - triggerLimits.lookMs) {
+  if (turn.nowMs < seenMs - triggerLimits.backMs) {
     // What it was set by was no time at all: from now on it follows this one.
     return awaiting({ ...seen, next: nextDue(record, root, turn.nowMs) }, turn);
   }
   const { came, left, after } = cameDue(record, root, next, turn.nowMs);
   const isLate = ({ dueMs }: Due): boolean => turn.nowMs - dueMs > triggerLimits.lateMs;
   const missed = came.filter(isLate);
-  let one = madeUp(seen, record, { missed, left }, turn);
-  for (const time of came.filter((each) => !isLate(each))) one = begin(one, record, time, turn);
+  const inTime = came.filter((each) => !isLate(each));
+  let one = madeUp(seen, record, { missed, left, hasInTime: inTime.length > 0 }, turn);
+  for (const time of inTime) one = begin(one, record, time, turn);
   return awaiting({ ...one, next: after }, turn);
 }
 
@@ -79,14 +80,18 @@ function madeUp(
   {
     missed,
     left,
+    hasInTime,
   }: {
     readonly missed: readonly Due[];
     readonly left: { readonly fromMs: number; readonly untilMs: number } | null;
+    readonly hasInTime: boolean;
   },
   turn: Turn,
 ): TriggerState {
   const policy = record.missed ?? "once";
-  const kept = policy === "skip" ? 0 : policy === "once" ? 1 : triggerLimits.missed;
+  // One that is in time is the one run for all.
+  const once = hasInTime ? 0 : 1;
+  const kept = policy === "skip" ? 0 : policy === "once" ? once : triggerLimits.missed;
   const run = kept === 0 ? [] : missed.slice(-kept);
   const passed = missed.slice(0, missed.length - run.length);
   const why: SkipReason =
@@ -115,9 +120,6 @@ function begin(
 
 function awaiting(state: TriggerState, turn: Turn): TriggerState {
   if (state.next === null) turn.forget(REMINDER);
-  else {
-    const atMs = Math.min(state.next.dueMs, turn.nowMs + triggerLimits.lookMs);
-    turn.remind(REMINDER, atMs, { type: "due" });
-  }
+  else turn.remind(REMINDER, state.next.dueMs, { type: "due" });
   return state;
 }

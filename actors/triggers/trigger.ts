@@ -26,6 +26,7 @@ export type TriggerMessage =
   | { readonly type: "set" }
   /** Answered with `{occurrence}`, null where it was heard of before. @throws NOT_FOUND. */
   | Happened
+  /** Its time has come; or, from outside, the clock was set back by more than `backMs`. */
   | { readonly type: "due" }
   /** Keys behind one of them, or all. */
   | { readonly type: "sweep"; readonly from?: string }

@@ -1,0 +1,200 @@
+// A trigger and what it sets to work, in one simulated system: the work outlives every crash, so that it shows
+// what was begun twice.
+
+import { tellAskers } from "../../actors/answered.ts";
+import type { TriggerInput } from "../../actors/records/trigger.ts";
+import { cancelRun, launchRun } from "../../actors/triggers/launch.ts";
+import { type OccurrenceRow, occurrencesTable } from "../../actors/triggers/occurrence.ts";
+import type { Launch, Launches } from "../../actors/triggers/port.ts";
+import { type Happened, triggerAddress } from "../../actors/triggers/state.ts";
+import { triggerActor } from "../../actors/triggers/trigger.ts";
+import { defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
+import { address } from "../../runtime/address.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { RuntimeError } from "../../runtime/errors.ts";
+import { decode } from "../../runtime/store/codec.ts";
+import { keys } from "../../runtime/store/keys.ts";
+import { TestSystem } from "../../runtime/testkit/test-system.ts";
+
+export const tenant = "tn_1";
+export const triggerId = "tr_1";
+
+const CALL_MS = 20;
+
+interface Begin {
+  readonly type: "begin";
+  readonly launch: Launch;
+}
+
+interface Stop {
+  readonly type: "stop";
+  readonly run: string;
+}
+
+interface Begun {
+  readonly runs: Readonly<Record<string, string>>;
+}
+
+/** Stands for conversations: each key begins a run once, whose end is told in its transaction. */
+const workActor = defineActor<Begun, Begin | Stop | RunEnded>({
+  kind: "work",
+  version: 1,
+  initial: () => ({ runs: {} }),
+  receive(state, message, turn) {
+    if (message.type === "begin") {
+      const { key, timeoutMs } = message.launch;
+      const run = state.runs[key] ?? turn.startRun({ kind: "labour", input: { key }, timeoutMs });
+      turn.reply({ run });
+      return { runs: { ...state.runs, [key]: run } };
+    }
+    if (message.type === "stop") {
+      turn.cancelRun(message.run, "replaced");
+      turn.reply(null);
+      return state;
+    }
+    const [ask] = Object.entries(state.runs).find(([, run]) => run === message.run) ?? [];
+    if (ask === undefined) return state;
+    const tells = [{ asker: triggerId, ask }];
+    tellAskers(turn, { run: message.run, tells }, { outcome: message.outcome, text: "done" });
+    return state;
+  },
+});
+
+const labourRun = defineRun<{ key: string }, string, { readonly workMs: () => number }>({
+  kind: "labour",
+  run: async (_, context) => {
+    await context.sleep("work", context.ports.workMs());
+    return "done";
+  },
+});
+
+/** Writes rows that others write. */
+const rowsActor = defineActor<
+  null,
+  { readonly table: string; readonly id: string; readonly value: unknown }
+>({
+  kind: "rows",
+  version: 1,
+  initial: () => null,
+  receive(state, { table, id, value }, turn) {
+    turn.putRow(table, id, value);
+    turn.reply(null);
+    return state;
+  },
+});
+
+const worker = address({ kind: "work", tenant, root: "w" });
+
+/** How the world is made. */
+export interface TriggerWorldOptions {
+  readonly seed?: number;
+  /** How long one works, ms. Default 1,000. */
+  readonly workMs?: number;
+  /** What a launch is refused with; null: it is begun. */
+  readonly refuse?: (launch: Launch, call: number) => RuntimeError | null;
+  readonly onWrite?: (system: TestSystem) => void;
+}
+
+/** A system with one trigger. */
+export class TriggerWorld {
+  readonly system: TestSystem;
+  /** Launches that were asked for, with those that came again. */
+  readonly launches: Launch[] = [];
+  workMs: number;
+  #revived = 0;
+
+  constructor({
+    seed = 7,
+    workMs = 1_000,
+    refuse = () => null,
+    onWrite,
+  }: TriggerWorldOptions = {}) {
+    this.workMs = workMs;
+    const portsFor = (place: { clock: Clock; isAlive(): boolean }) => ({
+      launches: this.#launches(place, refuse),
+      workMs: () => this.workMs,
+    });
+    this.system = new TestSystem({
+      ...{ seed, workers: 2, delayMs: 2, reads: "at once", portsFor },
+      definitions: [triggerActor, launchRun, cancelRun, workActor, labourRun, rowsActor] as never,
+      ...(onWrite && { onWrite: () => onWrite(this.system) }),
+    });
+  }
+
+  /** Starts it with a trigger. */
+  async start(trigger: Partial<TriggerInput>): Promise<void> {
+    await this.system.start();
+    await this.set(trigger);
+  }
+
+  /** Starts it again where it has crashed, however often. */
+  async revive(): Promise<void> {
+    while (this.#revived !== this.system.crashes) {
+      this.#revived = this.system.crashes;
+      await this.system.start();
+    }
+  }
+
+  /** Changes its record; null removes it. */
+  async set(trigger: Partial<TriggerInput> | null): Promise<void> {
+    const fields = { name: "test", target: "ag_1", type: "schedule", ...trigger };
+    const value = trigger === null ? undefined : { record: fields, version: 1 };
+    const rows = address({ kind: "rows", tenant, root: "r" });
+    await this.settled(this.system.ask(rows, { table: "triggers", id: triggerId, value }));
+    await this.settled(this.system.ask(triggerAddress(tenant, triggerId), { type: "set" }));
+  }
+
+  /** Something happens; the occurrence, null where it was known. */
+  async happen(key: string, more: Partial<Happened> = {}): Promise<string | null> {
+    const { nowMs } = this.system.schedule;
+    const message = { type: "happened", cause: "fire", key, atMs: nowMs, ...more };
+    const asked = this.system.ask(triggerAddress(tenant, triggerId), message);
+    return ((await this.settled(asked)) as { occurrence: string | null }).occurrence;
+  }
+
+  /** Drives it until the promise is settled. */
+  async settled<T>(asked: Promise<T>): Promise<T> {
+    let isDone = false;
+    asked.then(
+      () => (isDone = true),
+      () => (isDone = true),
+    );
+    await this.system.schedule.until(() => isDone, 300_000);
+    return await asked;
+  }
+
+  /** The ledger, oldest first. */
+  ledger(): OccurrenceRow[] {
+    const prefix = keys.table(tenant, occurrencesTable, "");
+    const mine = this.system.disk.rows.filter(({ key }) => key.startsWith(prefix));
+    return mine.map(({ value }) => decode(value) as OccurrenceRow);
+  }
+
+  /** What was begun, each key once. */
+  begun(): string[] {
+    return [...new Set(this.launches.map(({ key }) => key))];
+  }
+
+  #launches(
+    { clock, isAlive }: { clock: Clock; isAlive(): boolean },
+    refuse: NonNullable<TriggerWorldOptions["refuse"]>,
+  ): Launches {
+    const later = async (): Promise<void> => {
+      await new Promise<void>((resolve) => clock.after(CALL_MS, resolve));
+      if (!isAlive()) await new Promise(() => undefined);
+    };
+    return {
+      launch: async (launch) => {
+        this.launches.push(launch);
+        const refused = refuse(launch, this.launches.length);
+        await later();
+        if (refused !== null) throw refused;
+        return (await this.system.ask(worker, { type: "begin", launch })) as { run: string };
+      },
+      cancel: async ({ run }) => {
+        await later();
+        await this.system.ask(worker, { type: "stop", run });
+      },
+    };
+  }
+}
