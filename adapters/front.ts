@@ -58,6 +58,7 @@ import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
 import type { MissedVectors } from "./telemetry/missed-vectors.ts";
 import { withStorageRoom } from "./tenants/storing.ts";
 import { loadWeights } from "./tenants/weights.ts";
+import { createLaunches } from "./triggers/launches.ts";
 import type { Rotation } from "./vault/rotation.ts";
 import type { SealedTenants } from "./vault/sealing.ts";
 import type { Vault } from "./vault/vault.ts";
@@ -276,6 +277,11 @@ function keepUp(
   const { preparation, addSecret = () => undefined } = options;
   const kept = { config, lines, services, system, log, preparation, addSecret };
   stops.push(afterStart(0, () => keepChannels(kept)));
+  lines.launchBy(createLaunches({ chat: services.chat, system }));
+  const keeping = { system, log, nowMs: Date.now };
+  stops.push(
+    afterStart(0, async () => (await import("./triggers/keeping.ts")).keepTriggers(keeping)),
+  );
   const { guardrailsFile: file } = options.config;
   if (file !== null) stops.push(afterStart(0, () => keepingGuardrails(options, services, file)));
   return () => {

@@ -1,5 +1,5 @@
 // The trigger record: when an agent, a team or a workflow is set to work without anybody asking, and with what.
-// Which fields a trigger has follows from its `type`; adapters/http/resources/trigger-rules.ts checks that.
+// Which fields a trigger has follows from its `type` (`startup`: each start of the server); adapters/http/resources/trigger-rules.ts checks that.
 
 import { type Static, Type } from "../schema.ts";
 import type { ResourceKind } from "./resource.ts";
@@ -49,7 +49,7 @@ export const triggerInput = Type.Object(
     description: Type.Optional(Type.String({ maxLength: triggerLimits.descriptionChars })),
     /** Agent, team or workflow that works. */
     target: Type.String({ pattern: "^(ag|tm|wf)_[A-Za-z0-9]{1,61}$" }),
-    type: Type.Union([Type.Literal("schedule")]),
+    type: Type.Union([Type.Literal("schedule"), Type.Literal("startup")]),
     /** What it is asked; default: a sentence that says what has happened. What has happened follows as data. */
     input: Type.Optional(text(triggerLimits.inputChars)),
     /** Default true. What happens meanwhile is skipped, and times that pass are not made up for. */

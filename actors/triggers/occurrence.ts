@@ -11,27 +11,23 @@ export const occurrencesTable = "trigger-occurrences";
 /** What brought it about. */
 export type Cause = "schedule" | "fire" | "webhook" | "file_change" | "event" | "startup";
 
-/** What became of it, so far. */
-export type OccurrenceState =
-  | "waiting"
-  | "running"
-  | "completed"
-  | "failed"
-  | "cancelled"
-  /** Another one took its place while it was at work. */
-  | "replaced"
-  | "skipped";
+/** What became of it, so far; `replaced`: another one took its place while it was at work. */
+export const occurrenceStates = [
+  ...(["waiting", "running", "completed", "failed", "cancelled", "replaced"] as const),
+  "skipped",
+] as const;
+
+/** One of them. */
+export type OccurrenceState = (typeof occurrenceStates)[number];
 
 /** Why one was not run. */
-export type SkipReason =
-  | "missed"
-  | "missed-once"
-  | "too-many-missed"
-  | "busy"
-  | "queue-full"
-  | "replaced"
-  | "paused"
-  | "removed";
+export const skipReasons = [
+  ...(["missed", "missed-once", "too-many-missed", "busy", "queue-full"] as const),
+  ...(["replaced", "paused", "removed"] as const),
+] as const;
+
+/** One of them. */
+export type SkipReason = (typeof skipReasons)[number];
 
 /** A row of the ledger. Times in ms since the epoch. */
 export interface OccurrenceRow {

@@ -22,8 +22,12 @@ import { endAll, launchEnded, occur, workEnded } from "./work.ts";
 
 /** Everything a trigger is told. */
 export type TriggerMessage =
+  /** Its record is about to be changed: it looks by itself where nobody comes to say that it was. */
+  | { readonly type: "changing" }
   /** Its record was made, changed or removed. */
   | { readonly type: "set" }
+  /** Answered with TriggerView. */
+  | { readonly type: "describe" }
   /** Answered with `{occurrence}`, null where it was heard of before. @throws NOT_FOUND. */
   | Happened
   /** Its time has come; or, from outside, the clock was set back by more than `backMs`. */
@@ -34,6 +38,8 @@ export type TriggerMessage =
   | Answered
   | RunEnded;
 
+/** How long a change of its record may take. */
+const CHANGING_MS = 30_000;
 const DAY_MS = 86_400_000;
 /** Keys of events looked at in one turn of a sweep, and rows removed in one. */
 const SLICE = 200;
@@ -47,8 +53,16 @@ export const triggerActor = defineActor<TriggerState, TriggerMessage>({
   receive(state, message, turn) {
     const record = (turn.loaded["record"] as ResourceRow<TriggerInput> | undefined)?.record;
     switch (message.type) {
+      case "changing":
+        turn.reply(null);
+        turn.remind("changed", turn.nowMs + CHANGING_MS, { type: "set" });
+        return state;
+      case "describe":
+        turn.reply(viewOf(state));
+        return state;
       case "set":
         turn.reply(null);
+        turn.forget("changed");
         if (record === undefined) return removed(state, turn);
         return follow({ ...state, removed: null }, record, turn);
       case "happened":
@@ -84,6 +98,19 @@ function reads(
     default:
       return { record };
   }
+}
+
+/** How a trigger is. */
+export interface TriggerView {
+  readonly nextMs: number | null;
+  /** The occurrence that is at work. */
+  readonly working: string | null;
+  readonly waiting: number;
+}
+
+function viewOf({ next, working, waiting }: TriggerState): TriggerView {
+  const nextMs = next?.dueMs ?? null;
+  return { nextMs, working: working?.row.id ?? null, waiting: waiting.length };
 }
 
 const seenKey = (key: string): string =>

@@ -51,6 +51,7 @@ export const routeActs: Readonly<Record<string, RouteAct>> = {
   ...resource("/v2/tools", "tool"),
   ...resource("/v2/datasets", "dataset"),
   ...resource("/v2/channels", "channel"),
+  ...resource("/v2/triggers", "trigger"),
   ...resource("/v2/skills", "skill", {}),
   [`POST ${proxy}-create`]: beside("agent.create"),
   [`DELETE ${proxy}-delete/{agent_key}`]: beside("agent.delete"),

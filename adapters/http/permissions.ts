@@ -20,7 +20,7 @@ const table = {
   "resources.read": {
     least: "viewer",
     allows:
-      "see prompts, teams, workflows, tools, skills, channels and packs; try a prompt, plan a pack",
+      "see prompts, teams, workflows, tools, skills, channels, triggers and packs; try a prompt, plan a pack",
   },
   "knowledge.read": { least: "viewer", allows: "see and search collections; see their jobs" },
   "evaluations.read": { least: "viewer", allows: "see data sets and evaluations" },
@@ -41,7 +41,8 @@ const table = {
   "agents.write": { least: "developer", allows: "make, change and remove agents" },
   "resources.write": {
     least: "developer",
-    allows: "make, change and remove prompts, teams, workflows, tools, skills, channels and packs",
+    allows:
+      "make, change and remove prompts, teams, workflows, tools, skills, channels, triggers and packs",
   },
   "knowledge.write": { least: "developer", allows: "make, fill, change and remove collections" },
   "evaluations.write": { least: "developer", allows: "change data sets, remove evaluations" },
@@ -152,6 +153,7 @@ export const areas: ReadonlyMap<string, Area> = new Map(
     tools: resources,
     skills: resources,
     channels: resources,
+    triggers: resources,
     packs: resources,
   }),
 );

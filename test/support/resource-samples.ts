@@ -78,6 +78,28 @@ export const resourceSamples: Readonly<Record<keyof Resources["kinds"], SampleMa
       ],
     };
   },
+  triggers: async (host) => {
+    const made = await host.call("POST", "/v2/agents", { name: "Ann" });
+    const common = { target: made.body.agent_key, type: "schedule" };
+    const one = { ...common, name: "Hourly", cron: "0 * * * *" };
+    return {
+      one,
+      other: { ...common, name: "Once", at: "2031-01-01T00:00:00Z", missed: "skip" },
+      patch: { time_zone: "Europe/Berlin", is_active: false },
+      patched: { ...one, time_zone: "Europe/Berlin", is_active: false },
+      refused: [
+        { body: { ...one, target: "ag_none" }, pointer: "/target" },
+        { body: { ...one, type: "sometimes" }, pointer: "/type" },
+        { body: { ...one, cron: "0 * * *" }, pointer: "/cron" },
+        { body: { ...one, cron: "0 0 31 2 *" }, pointer: "/cron" },
+        { body: { ...one, every: 60 }, pointer: "/every" },
+        { body: { ...one, cron: undefined }, pointer: "/cron" },
+        { body: { ...one, time_zone: "Mars/Base" }, pointer: "/time_zone" },
+        { body: { ...one, type: "startup" }, pointer: "/cron" },
+        { body: { ...one, from: "2031-01-01T00:00:00Z" }, pointer: "/from" },
+      ],
+    };
+  },
   prompts: async () => ({
     one: { name: "Greeting", template: "Hello!", description: "Says hello." },
     other: {

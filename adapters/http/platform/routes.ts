@@ -28,6 +28,7 @@ import { runAgainRoutes } from "./run-again.ts";
 import { runRoutes } from "./runs.ts";
 import { skillRoutes } from "./skills.ts";
 import { tokenRoutes } from "./tokens.ts";
+import { triggerRoutes } from "./triggers.ts";
 import { versionRoutes } from "./versions.ts";
 import { webhookRoutes } from "./webhooks.ts";
 
@@ -56,6 +57,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...kindRoutes(services.resources),
     ...channelRoutes(services),
     ...channelOutboxRoutes(services),
+    ...triggerRoutes(services),
     ...channelPeopleRoutes(services),
     ...gatewayClaimRoutes(services),
     ...promptRoutes(services),

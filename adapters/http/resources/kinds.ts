@@ -7,10 +7,12 @@ import { promptKind } from "../../../actors/records/prompt.ts";
 import type { ResourceKind } from "../../../actors/records/resource.ts";
 import { teamKind } from "../../../actors/records/team.ts";
 import { toolKind } from "../../../actors/records/tool-kind.ts";
+import { triggerKind } from "../../../actors/records/trigger.ts";
 import { workflowKind } from "../../../actors/records/workflow.ts";
 import { removalAddress } from "../../../actors/removal.ts";
 import type { System } from "../../../runtime/system.ts";
 import type { ChannelKinds } from "../../channels/check.ts";
+import { toldTriggers } from "../../triggers/told.ts";
 import { agentListing } from "../services/agent-listing.ts";
 import { createDatasetItems } from "../services/dataset-items.ts";
 import { type RecordUser, refuseUsed } from "../services/record-links.ts";
@@ -24,6 +26,7 @@ import {
   type ResourceService,
 } from "./resource-service.ts";
 import { teamRules } from "./team-rules.ts";
+import { triggerRules } from "./trigger-rules.ts";
 import { workflowRules } from "./workflow-rules.ts";
 
 /** What they work with. */
@@ -46,6 +49,7 @@ export function createResources(context: StoredContext) {
     teams: of(teamKind, teamRules),
     workflows: of(workflowKind, workflowRules),
     tools: of(toolKind, toolRules),
+    triggers: toldTriggers(of(triggerKind, triggerRules), context.system),
     channels: told(of(channelKind, channelRules(context.channelKinds)), context),
     datasets: {
       ...datasets,

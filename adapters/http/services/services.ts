@@ -58,6 +58,7 @@ import { refuseUsed } from "./record-links.ts";
 import type { GuardParts } from "./screening.ts";
 import { withSentPictures } from "./sent-pictures.ts";
 import { createSkillService, type SkillService } from "./skills.ts";
+import { createTriggerService, type TriggerService } from "./triggers.ts";
 import type { UsageBooks } from "./usage-books.ts";
 
 /** What the services work with. */
@@ -121,6 +122,7 @@ export interface Services {
   readonly webhookSecrets: WebhookSecrets;
   /** What channels send, and who speaks there. */
   readonly deliveries: DeliveryService;
+  readonly triggers: TriggerService;
   /** Accounts of channels: open from when the first is needed. */
   readonly gateway: LaterGateway;
   /** Loaded when they are first asked for. */
@@ -195,10 +197,10 @@ export function createServices(options: ServiceOptions): Services {
     index,
     ...{ system, compute, nowMs, agents, conversations, gate, approvals, hidden, operatorGuards },
     data: options.data,
-    refusals,
     ...{ sealer: options.sealed?.source, embedders: options.embedders, trust: options.trust },
     versions: createVersionService(stored, store),
     ...{ chat, gateway, deliveries: createDeliveryService(system, nowMs) },
+    ...{ refusals, triggers: createTriggerService(system, nowMs) },
     dryRuns: createDryRunService({ ...guardParts, system, compute, prices, nowMs }),
     knowledge,
     ingestion,

@@ -316,12 +316,14 @@ test("what was stored under a key is told once more to a tenant without room, an
   );
   const others = keyed.map(({ pattern }) => pattern).filter((pattern) => !(pattern in bodies));
 
-  // The first is below, the others need a further embedder, and a session.
+  // The first is below, the others need a further embedder, an agent, a session, and a trigger.
   expect(put.status).toBe(409);
   expect(others).toEqual([
     "/v2/knowledge/collections/{cl}/documents/{dc}",
     "/v2/knowledge/collections/{cl}/reembed",
+    "/v2/triggers",
     "/v2/channels/{id}/sessions/{cs}/messages",
+    "/v2/triggers/{id}/fire",
   ]);
   expect(Object.values(first).filter(([status]) => status >= 300)).toEqual([]);
   expect(again).toEqual(first);

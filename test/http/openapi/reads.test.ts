@@ -83,6 +83,9 @@ const bodyOf = ({ method, pattern, body }: Route, { agent, step }: Placed): unkn
   if (/^\/v2\/channels(\/\{id\}|\/check)?$/.test(pattern) && method !== "PATCH") {
     return { name: "C", kind: "quiet", agent, settings: { api_url: "http://127.0.0.1:9" } };
   }
+  if (/^\/v2\/triggers(\/\{id\})?$/.test(pattern) && method !== "PATCH") {
+    return { name: "T", target: agent, type: "startup" };
+  }
   if (pattern === "/v1/chat/completions") {
     return { model: `agent:${agent}`, messages: [{ role: "user", content: "a" }] };
   }

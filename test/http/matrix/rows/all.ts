@@ -22,6 +22,7 @@ import { skillRows } from "./skills.ts";
 import { tenantPriceRows } from "./tenant-prices.ts";
 import { tenantRows } from "./tenants.ts";
 import { tokenRows } from "./tokens.ts";
+import { triggerRows } from "./triggers.ts";
 import { uiRows } from "./ui.ts";
 import { usageRows } from "./usage.ts";
 import { vaultRows } from "./vault.ts";
@@ -46,6 +47,7 @@ export const areas = {
   resources: {
     ...resourceRows,
     ...channelRows,
+    ...triggerRows,
     ...skillRows,
     ...tokenRows,
     ...packRows,

@@ -128,6 +128,7 @@ export const resourceRows: Rows = {
   ...rowsOf("tools"),
   ...rowsOf("datasets"),
   ...rowsOf("channels"),
+  ...rowsOf("triggers"),
   "POST /v2/prompts/{id}/preview": {
     good: async (world) => {
       const body = { name: "Bye", template: "Bye, {{who}}!", variables: [variable] };

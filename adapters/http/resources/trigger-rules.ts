@@ -1,0 +1,71 @@
+// What a trigger must be beside its schema: it has the fields of its type and no others, its times can be read,
+// and whom it sets to work exists.
+
+import type { TriggerInput } from "../../../actors/records/trigger.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { checkExists, type ResourceRules } from "./resource-rules.ts";
+
+const working = ["ag", "tm", "wf"] as const;
+/** Exactly one of them says when. */
+const whens = ["cron", "every", "at"] as const;
+const ofSchedules = [...whens, "time_zone", "from", "jitter", "missed"] as const;
+/** Fields beside `when` that belong to one of them. */
+const belongs = { time_zone: "cron", from: "every" } as const;
+
+/** Rules of triggers. */
+export const triggerRules: ResourceRules<TriggerInput> = {
+  async check(input, place) {
+    await checkSchedule(input);
+    await checkExists(place, input.target, { prefixes: working, pointer: "/target" });
+  },
+  links: ({ target }) => ({ target }),
+};
+
+async function checkSchedule(input: TriggerInput): Promise<void> {
+  if (input.type !== "schedule") {
+    const other = ofSchedules.find((name) => input[name] !== undefined);
+    if (other === undefined) return;
+    throw invalid(`${other} belongs to triggers of type schedule.`, `/${other}`);
+  }
+  const given = whens.filter((name) => input[name] !== undefined);
+  const [when] = given;
+  if (when === undefined || given.length > 1) {
+    const pointer = `/${given[1] ?? "cron"}`;
+    throw invalid("A schedule has one of cron, every and at.", pointer);
+  }
+  for (const [name, of] of Object.entries(belongs)) {
+    if (input[name as keyof typeof belongs] !== undefined && of !== when) {
+      throw invalid(`${name} belongs to ${of}, which this schedule does not have.`, `/${name}`);
+    }
+  }
+  const { cron, time_zone } = input;
+  if (cron === undefined) return;
+  if (time_zone !== undefined && faultOf(() => zoned(time_zone)) !== null) {
+    const text = `time_zone "${time_zone}" is no IANA time zone, such as Europe/Berlin.`;
+    throw invalid(text, "/time_zone");
+  }
+  // Loaded with the first schedule.
+  const { readCron } = await import("../../../actors/triggers/schedule.ts");
+  let next: Date | null = null;
+  const fault = faultOf(() => {
+    next = readCron(cron, time_zone).nextRun();
+  });
+  if (fault !== null) throw invalid(`cron cannot be read: ${fault}`, "/cron");
+  if (next === null) throw invalid("cron names a time that never comes.", "/cron");
+}
+
+const zoned = (timeZone: string): unknown => new Intl.DateTimeFormat("en", { timeZone });
+
+/** What a library says against something, without its name; null where it takes it. */
+function faultOf(read: () => unknown): string | null {
+  try {
+    read();
+    return null;
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return text.replace(/^Cron\w*: /, "").slice(0, 300);
+  }
+}
+
+const invalid = (message: string, pointer: string): RuntimeError =>
+  new RuntimeError("INVALID", message, { pointer });

@@ -1,0 +1,65 @@
+// Triggers hear of every change of their record, also where the server dies between the change and the word of it:
+// the actor is told before, which has it look by itself a little later, and again after.
+
+import type { ResourceRow } from "../../actors/records/resource.ts";
+import type { TriggerInput } from "../../actors/records/trigger.ts";
+import { triggerAddress } from "../../actors/triggers/state.ts";
+import type { System } from "../../runtime/system.ts";
+import type { ResourceService } from "../http/resources/resource-service.ts";
+import { forgetStartup, noteStartup } from "./startups.ts";
+
+/** The service, with the actors of its records told. */
+export function toldTriggers(
+  service: ResourceService<TriggerInput>,
+  system: Pick<System, "ask" | "tables">,
+): ResourceService<TriggerInput> {
+  const { tables } = system;
+  const before = async (tenant: string, trigger: string): Promise<void> => {
+    await noteStartup(tables, { tenant, trigger });
+    await system.ask(triggerAddress(tenant, trigger), { type: "changing" });
+  };
+  const after = async (
+    tenant: string,
+    trigger: string,
+    row: ResourceRow<TriggerInput> | undefined,
+  ): Promise<void> => {
+    await system.ask(triggerAddress(tenant, trigger), { type: "set" });
+    await forgetStartup(tables, { tenant, trigger }, row?.record);
+  };
+  const changed = async (
+    tenant: string,
+    id: string,
+    change: () => Promise<ResourceRow<TriggerInput>>,
+  ): Promise<ResourceRow<TriggerInput>> => {
+    await service.get(tenant, id);
+    await before(tenant, id);
+    const row = await change();
+    await after(tenant, id, row);
+    return row;
+  };
+  return {
+    ...service,
+    create: async (caller, input, key, beside) => {
+      const { tenant } = caller;
+      const row = await service.create(caller, input, key, async (id) => {
+        await before(tenant, id);
+        return (await beside?.(id)) ?? [];
+      });
+      await after(tenant, row.record.id, row);
+      return row;
+    },
+    replace: (caller, id, ...more) =>
+      changed(caller.tenant, id, () => service.replace(caller, id, ...more)),
+    patch: (caller, id, ...more) =>
+      changed(caller.tenant, id, () => service.patch(caller, id, ...more)),
+    rollback: (caller, id, ...more) =>
+      changed(caller.tenant, id, () => service.rollback(caller, id, ...more)),
+    remove: async (caller, id, ifMatch) => {
+      const { tenant } = caller;
+      await service.get(tenant, id);
+      await system.ask(triggerAddress(tenant, id), { type: "changing" });
+      await service.remove(caller, id, ifMatch);
+      await after(tenant, id, undefined);
+    },
+  };
+}

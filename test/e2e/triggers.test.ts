@@ -1,0 +1,88 @@
+// Triggers through the real door: a schedule sets an agent to work, the ledger says what became of it, and a start
+// of the server is told once.
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Product, startProduct } from "../support/product.ts";
+import type { Json } from "../support/wire-client.ts";
+
+let product: Product;
+let agent: string;
+beforeAll(async () => {
+  product = await startProduct();
+  agent = (await post("/v2/agents", { name: "Desk", model_name: "m" })).agent_key;
+});
+afterAll(() => product.end());
+
+async function post(path: string, body: object, headers = {}): Promise<Json> {
+  const { status, body: made } = await product.call("POST", path, body, { headers });
+  expect(status).toBeLessThan(300);
+  return made;
+}
+const get = async (path: string): Promise<Json> => (await product.call("GET", path)).body;
+const ledger = async (id: string, query = ""): Promise<readonly Json[]> =>
+  (await get(`/v2/triggers/${id}/occurrences${query}`)).data;
+const untilDone = (id: string, count: number, query = "?state=completed") =>
+  expect.poll(async () => (await ledger(id, query)).length, { timeout: 20_000 }).toBe(count);
+
+test("a schedule's occurrence is a run in a conversation of its own, and its ledger says so over a crash", async () => {
+  const { id } = await post("/v2/triggers", {
+    ...{ name: "Soon", target: agent, type: "schedule", input: "Count the orders." },
+    at: new Date(Date.now() + 1_500).toISOString(),
+  });
+  expect((await get(`/v2/triggers/${id}/status`)).next_at).not.toBe(null);
+  await untilDone(id, 1);
+  await product.kill();
+  await product.start();
+
+  const [row] = await ledger(id);
+  expect(row).toMatchObject({ cause: "schedule", state: "completed", why: null, error: null });
+  expect(await get(`/v2/triggers/${id}/status`)).toEqual({
+    next_at: null,
+    working: null,
+    waiting: 0,
+  });
+  expect((await get(`/v2/runs/${row.run_id}`)).status).toBe("completed");
+  const messages = (await get(`/v2/conversations/${row.conversation_key}/messages`)).data;
+  expect(JSON.stringify(messages)).toContain("Count the orders.");
+});
+
+test("what is set off with a key is set off once, waits for its turn, and is given its data", async () => {
+  const made = await post("/v2/triggers", {
+    ...{ name: "By hand", target: agent, type: "schedule", cron: "0 0 1 1 *" },
+    ...{ concurrency: "queue", conversation: "one" },
+  });
+  const at = `/v2/triggers/${made.id}/fire`;
+  const one = await post(at, { data: { order: 7 } }, { "Idempotency-Key": "a" });
+  const again = await post(at, { data: { order: 7 } }, { "Idempotency-Key": "a" });
+  await post(at, {}, { "Idempotency-Key": "b" });
+  await untilDone(made.id, 2);
+
+  expect([one.occurrence, again.occurrence]).toEqual([`${made.id}.000000000001`, null]);
+  const rows = await ledger(made.id);
+  expect(rows.length).toBe(2);
+  expect(new Set(rows.map(({ conversation_key }) => conversation_key)).size).toBe(1);
+  expect(rows[1]).toMatchObject({ cause: "fire", data: { order: 7 } });
+});
+
+test("each start of the server is told once to a trigger of type startup", async () => {
+  const { id } = await post("/v2/triggers", { name: "Up", target: agent, type: "startup" });
+  expect(await ledger(id)).toEqual([]);
+  await product.kill();
+  await product.start();
+  await untilDone(id, 1);
+  expect(await ledger(id)).toMatchObject([{ cause: "startup" }]);
+  await product.stop();
+  await product.start();
+  await untilDone(id, 2);
+
+  await product.call("DELETE", `/v2/triggers/${id}`);
+  expect((await product.call("GET", `/v2/triggers/${id}/occurrences`)).status).toBe(404);
+});
+
+test("an agent that a trigger sets to work is not removed before the trigger is", async () => {
+  const other = (await post("/v2/agents", { name: "Other" })).agent_key;
+  const { id } = await post("/v2/triggers", { name: "Up", target: other, type: "startup" });
+  expect((await product.call("DELETE", `/v2/agents/${other}`)).status).toBe(409);
+  await product.call("DELETE", `/v2/triggers/${id}`);
+  expect((await product.call("DELETE", `/v2/agents/${other}`)).status).toBe(204);
+});

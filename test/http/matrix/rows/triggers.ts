@@ -1,0 +1,54 @@
+// Rows of what triggers have beside their records.
+
+import { expect } from "vitest";
+import { agent } from "../makers.ts";
+import { type Rows, withBody, withQuery } from "../row.ts";
+import type { World } from "../world.ts";
+
+/** One that comes due in years, and is at rest: what is set off meanwhile is skipped, so that all is known. */
+async function trigger(world: World): Promise<string> {
+  const target = await agent(world);
+  const body = { name: "Yearly", target, type: "schedule", cron: "0 0 1 1 *", is_active: false };
+  return (await world.make("POST", "/v2/triggers", body)).id;
+}
+
+async function fired(world: World): Promise<Readonly<Record<"id" | "occurrence", string>>> {
+  const id = await trigger(world);
+  const { occurrence } = await world.make("POST", `/v2/triggers/${id}/fire`, { data: { n: 1 } });
+  return { id, occurrence };
+}
+
+const shown = { cause: "fire", state: "skipped", why: "paused", data: { n: 1 }, run_id: null };
+
+/** The rows. */
+export const triggerRows: Rows = {
+  "GET /v2/triggers/{id}/status": {
+    good: async (world) => ({ params: { id: await trigger(world) } }),
+    status: 200,
+    shows: { next_at: null, working: null, waiting: 0 },
+  },
+  "POST /v2/triggers/{id}/fire": {
+    good: async (world) => ({ params: { id: await trigger(world) }, body: { data: "now" } }),
+    status: 202,
+    shows: { occurrence: expect.stringMatching(/^tr_\w+\.000000000001$/) },
+    conflict: "cannot: another one waits or is skipped, as its record says",
+    wrong: [
+      withBody(
+        "data that is too long",
+        { data: "x".repeat(70_000) },
+        { status: 400, code: "INVALID", pointer: "/data" },
+      ),
+    ],
+  },
+  "GET /v2/triggers/{id}/occurrences": {
+    good: async (world) => ({ params: { id: (await fired(world)).id }, query: "state=skipped" }),
+    status: 200,
+    shows: { data: [shown] },
+    wrong: [withQuery("state=lost", { code: "INVALID", parameter: "state" })],
+  },
+  "GET /v2/triggers/{id}/occurrences/{occurrence}": {
+    good: async (world) => ({ params: await fired(world) }),
+    status: 200,
+    shows: shown,
+  },
+};
