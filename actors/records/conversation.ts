@@ -5,13 +5,13 @@ import type { Degraded } from "../knowledge/search.ts";
 import type { BudgetLine } from "../money/lines.ts";
 import type { PromptMessage, ToolCall, ToolChoice, ToolSpec, Usage } from "../ports.ts";
 import type { PinnedPrompts } from "../prompts/prompt.ts";
+import type { Asker } from "./asker.ts";
 import type { AuthEvent } from "./auth-event.ts";
 import type { Finding, Screenable, WithFindings } from "./guardrail.ts";
 import type { RecalledMemory } from "./memory.ts";
 import type { Picture } from "./picture.ts";
 import type { ResponseNote } from "./response.ts";
 import type { TeamEvent } from "./team-event.ts";
-import type { Asker } from "./asker.ts";
 import type { TenantLimits } from "./tenant-limits.ts";
 
 /** Which action the router took and why. */

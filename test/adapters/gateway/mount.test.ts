@@ -184,7 +184,10 @@ const partly: Readonly<Record<string, () => Promise<App>>> = {
   },
   fastify: async () => {
     const app = fastify();
-    const plugin = async (part: unknown) => mountInto(part as Mountable, "bots/", forwarder);
+    const plugin = (part: unknown, _options: object, done: () => void): void => {
+      mountInto(part as Mountable, "bots/", forwarder);
+      done();
+    };
     app.register(plugin, { prefix: "/api" });
     return { url: await app.listen({ port: 0, host: "127.0.0.1" }), close: () => app.close() };
   },
