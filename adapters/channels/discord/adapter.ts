@@ -3,11 +3,13 @@
 import type { Receipt } from "../../../actors/channels/outgoing.ts";
 import type { ChannelEnvironment } from "../adapter.ts";
 import { type DefinedInstance, defineChannel } from "../define.ts";
+import { SealedTexts } from "../sealed-text.ts";
 import { createApi } from "./api.ts";
 import { Authors } from "./events.ts";
 import { findMessage } from "./find-message.ts";
 import { runGateway } from "./gateway.ts";
 import { fetchFile } from "./incoming-files.ts";
+import { withOpenToken } from "./interaction-tokens.ts";
 import { shownToOne } from "./interactions.ts";
 import { discordLimits } from "./limits.ts";
 import { probe } from "./probe.ts";
@@ -70,20 +72,25 @@ function openAccount(settings: DiscordSettings, environment: ChannelEnvironment)
   const reading = { self, authors: new Authors() };
   const content = settings.message_content === true ? MESSAGE_CONTENT : 0;
   const intents = GUILD_MESSAGES | DIRECT_MESSAGES | content;
+  const sealed = new SealedTexts(environment);
   const stop = new AbortController();
   return {
     routes:
-      keys.length === 0 ? [] : discordRoutes({ keys, nackText, nowMs: () => environment.nowMs() }),
+      keys.length === 0
+        ? []
+        : discordRoutes({ keys, nackText, sealed, nowMs: () => environment.nowMs() }),
     ...(settings.gateway === true && {
       source: (sink, signal) =>
         runGateway(sink, AbortSignal.any([signal, stop.signal]), {
-          ...{ ...reading, api, environment, botToken, intents, nackText },
+          ...{ ...reading, api, environment, botToken, intents, nackText, sealed },
         }),
     }),
     render: renderDiscord,
     renderPlain: renderDiscordPlain,
-    send: (part, address, options) => sendPart(part, address, options, sending),
-    edit: (receipt, part, address, options) => editPart(receipt, part, address, options, sending),
+    send: async (part, address, options) =>
+      await sendPart(part, await withOpenToken(address, sealed), options, sending),
+    edit: async (receipt, part, address, options) =>
+      await editPart(receipt, part, await withOpenToken(address, sealed), options, sending),
     typing: createTyping(api),
     reconcile: (part, address, options) => findMessage(part, address, options, { api, self }),
     fetchFile: (file, bytesMax, signal) =>

@@ -3,10 +3,12 @@
 
 import type { ChannelEnvironment, PlatformSocket, Sink } from "../adapter.ts";
 import { wellFormed } from "../hidden-secrets.ts";
+import type { SealedTexts } from "../sealed-text.ts";
 import { type Fields, fieldsOf, memberOf, textIn } from "../sent-json.ts";
 import type { DiscordApi } from "./api.ts";
 import { type EventParts, readEvent } from "./events.ts";
 import { type Position, positionData } from "./gateway-position.ts";
+import { withSealedToken } from "./interaction-tokens.ts";
 import { type ReadInteraction, readInteraction } from "./interactions.ts";
 import { discordLimits } from "./limits.ts";
 import { idIn, isToken } from "./place.ts";
@@ -32,6 +34,7 @@ export interface GatewayParts extends EventParts {
   readonly botToken: string;
   readonly intents: number;
   readonly nackText: string;
+  readonly sealed: SealedTexts;
   /** First wait before a new connection, ms. Default `discordLimits.reconnectMinMs`. */
   readonly reconnectMinMs?: number;
 }
@@ -205,13 +208,16 @@ export class GatewayLink {
   /** Where no endpoint is configured: the same as over HTTP, answered by a call. It is told once only. */
   async #interaction(data: unknown, at: Position | null): Promise<void> {
     const { sink, parts } = this.#of;
-    const { environment, nackText } = parts;
+    const { environment, nackText, sealed } = parts;
     const interaction = fieldsOf(data) ?? {};
     const read = readInteraction(interaction, nackText, environment.nowMs());
     if (read === null) return;
     let { ack } = read;
     try {
-      if (read.event !== null) await sink.commit([read.event], at === null ? {} : positionData(at));
+      if (read.event !== null) {
+        const event = await withSealedToken(read.event, sealed);
+        await sink.commit([event], at === null ? {} : positionData(at));
+      }
     } catch (error) {
       const about = { account: environment.account, error: String(error).slice(0, 300) };
       environment.log.write("warn", "A command of Discord could not be stored.", about);

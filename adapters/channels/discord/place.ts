@@ -6,6 +6,8 @@ import { memberOf, textIn } from "../sent-json.ts";
 
 /** Milliseconds since the epoch at which Discord's ids begin to count. */
 const EPOCH_MS = 1_420_070_400_000;
+/** Characters of a token that is sealed. */
+const TOKEN_MAX = 2_000;
 const SNOWFLAKE = /^\d{1,20}$/;
 
 /** Where an answer goes. */
@@ -59,7 +61,7 @@ export function addressOf(address: ChannelData): DiscordAddress | null {
 
 function interactionIn(value: unknown): Interaction | null {
   const application = idIn(value, "application");
-  const token = textIn(value, "token", 1_000);
+  const token = textIn(value, "token", TOKEN_MAX);
   const atMs = memberOf(value, "atMs");
   if (application === null || token === null || typeof atMs !== "number") return null;
   return { application, token, atMs, isAwaited: memberOf(value, "isAwaited") === true };

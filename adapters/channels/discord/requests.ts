@@ -6,7 +6,9 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import { parseJson } from "../../http/body.ts";
 import type { ChannelRequest, ChannelResponse, ChannelRoute, Handled } from "../adapter.ts";
 import { refusal } from "../answer.ts";
+import type { SealedTexts } from "../sealed-text.ts";
 import { fieldsOf } from "../sent-json.ts";
+import { withSealedToken } from "./interaction-tokens.ts";
 import { readInteraction } from "./interactions.ts";
 import { discordLimits } from "./limits.ts";
 import { isSigned } from "./verify.ts";
@@ -16,6 +18,7 @@ export interface RequestParts {
   readonly keys: readonly KeyObject[];
   readonly nackText: string;
   readonly nowMs: () => number;
+  readonly sealed: SealedTexts;
 }
 
 /** The routes of an account. */
@@ -27,7 +30,10 @@ export function discordRoutes(parts: RequestParts): ChannelRoute[] {
   }));
 }
 
-function handleRequest(request: ChannelRequest, { keys, nackText, nowMs }: RequestParts): Handled {
+async function handleRequest(
+  request: ChannelRequest,
+  { keys, nackText, nowMs, sealed }: RequestParts,
+): Promise<Handled> {
   const now = nowMs();
   if (!isSigned(request, keys, now)) {
     return refusal(401, "The request is not signed with this application's key, or not lately.");
@@ -37,7 +43,7 @@ function handleRequest(request: ChannelRequest, { keys, nackText, nowMs }: Reque
     const read = body === null ? null : readInteraction(body, nackText, now);
     if (read === null) return refusal(400, "The body is no interaction.");
     return {
-      events: read.event === null ? [] : [read.event],
+      events: read.event === null ? [] : [await withSealedToken(read.event, sealed)],
       ack: jsonResponse(read.ack),
       ...(read.nack !== undefined && { nack: jsonResponse(read.nack) }),
     };

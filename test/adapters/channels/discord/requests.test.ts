@@ -110,9 +110,11 @@ test("a command is waited for, and who gave it is told when it could not be stor
       dedupe: [`discord:interaction/${command["id"]}`],
       place: { conversation: "500", user: "700", isDirect: false },
       sender: { id: "700", name: "Anna", isVerified: true },
-      address: { channel: "500", interaction: { token: command["token"], isAwaited: true } },
+      address: { channel: "500", interaction: { isSealed: true, isAwaited: true } },
     },
   ]);
+  // Whoever has the token may answer: it is not stored as it is.
+  expect(JSON.stringify(events)).not.toContain(String(command["token"]));
 });
 
 test("commands of the server's own are those, below another or by themselves; files and menus come along", async () => {

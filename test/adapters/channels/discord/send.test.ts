@@ -97,6 +97,15 @@ test("after 15 minutes, and when the token is refused, the bot says it in the ch
   expect(said).toEqual(["Late", "Refused", "c10062", "c10015"]);
 });
 
+test("a token that was sealed elsewhere is none: the bot says it in the channel", async () => {
+  const { address } = await asked();
+  const other = openDiscord(fake).account;
+
+  const sent = await other.send(partsOf(other, "Elsewhere")[0], address, sendOptions());
+
+  expect(receiptOf(sent).data).toMatchObject({ by: "bot" });
+});
+
 test("an answer that is there before Discord has read that one comes waits for it", async () => {
   const { account, address, send } = await asked();
   const [part] = partsOf(account, "Soon");
