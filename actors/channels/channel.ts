@@ -157,6 +157,12 @@ export const channelInput = Type.Object(
         description: "Names of the operator's own middleware, in order.",
       }),
     ),
+    linking: Type.Optional(
+      Type.Boolean({
+        description:
+          "Whether `/link` joins what a person is on several channels, where the platform vouches for its senders. Default true; with sms, whose senders are easily forged, false.",
+      }),
+    ),
     managed_by: Type.Optional(
       Type.String({
         minLength: 1,

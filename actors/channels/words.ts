@@ -56,7 +56,7 @@ const en: Words = {
     const old = age === null ? "This session begins now." : `This session is ${age} old.`;
     return `${agent} answers. ${old} Under way: ${underWay}${since}. Waiting: ${waiting}. To be decided: ${open}.`;
   },
-  help: "/new begins a new conversation, /stop stops what is under way, /agent NAME chooses who answers, /status says where things stand.",
+  help: "/new begins a new conversation, /stop stops what is under way, /agent NAME chooses who answers, /status says where things stand, /link joins what you are on several channels.",
   failed: (reason) => `This could not be answered. ${reason}`,
   tooMany: "That were too many messages at once; the last ones were left out.",
   unseen: (pictures) =>
@@ -93,7 +93,7 @@ const de: Words = {
     const old = age === null ? "Diese Sitzung beginnt jetzt." : `Diese Sitzung ist ${age} alt.`;
     return `${agent} antwortet. ${old} In Arbeit: ${underWay}${since}. Wartend: ${waiting}. Zu entscheiden: ${open}.`;
   },
-  help: "/new beginnt ein neues Gespräch, /stop hält an, was läuft, /agent NAME wählt, wer antwortet, /status sagt, wie es steht.",
+  help: "/new beginnt ein neues Gespräch, /stop hält an, was läuft, /agent NAME wählt, wer antwortet, /status sagt, wie es steht, /link verbindet, was Sie auf mehreren Kanälen sind.",
   failed: (reason) => `Das konnte nicht beantwortet werden. ${reason}`,
   tooMany: "Das waren zu viele Nachrichten auf einmal; die letzten wurden ausgelassen.",
   unseen: (pictures) =>

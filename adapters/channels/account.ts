@@ -12,6 +12,7 @@ import { type EnvironmentParts, environmentOf } from "./environment.ts";
 import type { Health } from "./health.ts";
 import { type Hide, hiding } from "./hidden-secrets.ts";
 import { keptOf } from "./kept.ts";
+import { type Linking, linkingOf } from "./linking.ts";
 import type { Mailboxes } from "./mailboxes.ts";
 import { chainOf } from "./middleware/chain.ts";
 import type { OwnMiddleware } from "./middleware/own.ts";
@@ -36,6 +37,7 @@ export interface Account {
   readonly pacing: Pacing;
   readonly aliases: Aliases;
   readonly people: People;
+  readonly linking: Linking;
   readonly health: Health;
   readonly hide: Hide;
 }
@@ -47,6 +49,8 @@ export interface OpenParts extends Omit<EnvironmentParts, "kept" | "hide" | "mai
   readonly serial: Serial;
   readonly own: OwnMiddleware;
   readonly mailboxes: Mailboxes;
+  /** Links of an account have changed. Default: nobody has to know. */
+  forgetPeople?(channel: string): void;
 }
 
 /** Settings and secrets as the adapter takes them, checked. @throws INVALID with the pointer. */
@@ -96,6 +100,11 @@ export async function openAccount(
     pacing: new Pacing(adapter.capabilities),
     aliases: aliasesOf(parts, place),
     people: peopleOf(parts.tables, place),
+    linking: linkingOf(
+      { ...parts, kept, forgetPeople: parts.forgetPeople ?? (() => undefined) },
+      { ...place, kind: record.kind },
+      record,
+    ),
   };
 }
 

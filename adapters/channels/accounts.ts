@@ -133,6 +133,10 @@ export class Accounts {
     return record.is_active !== false && tenants.stateOf(tenant) === "active";
   }
 
+  #openParts(): OpenParts {
+    return { ...this.#parts, forgetPeople: (id) => this.find(id)?.people.forget() };
+  }
+
   async #start(entry: Entry): Promise<void> {
     const { tenant, record, health } = entry;
     if (!this.#isActive(entry)) {
@@ -140,7 +144,7 @@ export class Accounts {
       return;
     }
     try {
-      entry.account = await openAccount(this.#parts, { tenant, record, health });
+      entry.account = await openAccount(this.#openParts(), { tenant, record, health });
       health.state("open");
     } catch (error) {
       const { message } = toErrorData(error);

@@ -35,9 +35,10 @@ export async function leftRows(
   for (const table of [channelTables.aliases, channelTables.people]) {
     await take(table, below, `${table}.${channel}`);
   }
-  const { parked, kept, versions, cursors, histories } = channelTables;
+  const { parked, kept, versions, cursors, histories, linkCodes } = channelTables;
   const { heads, entries, keys, days } = mailboxTables;
-  for (const table of [parked, kept, versions, heads, entries, keys]) await take(table, below);
+  for (const table of [parked, kept, versions, linkCodes, heads, entries, keys])
+    await take(table, below);
   for (const table of [cursors, histories]) await take(table, channel);
   const today = Math.floor(nowMs / 86_400_000);
   for (let day = today - mailboxLimits.days - DAYS_MORE; day <= today + 1; day += 1) {

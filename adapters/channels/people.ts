@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import type { Inbound } from "../../actors/channels/inbound.ts";
 import { channelLimits } from "../../actors/channels/limits.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import type { Tables } from "../../runtime/system.ts";
+import type { Tables, TableWrite } from "../../runtime/system.ts";
 import { channelTables } from "./tables.ts";
 
 /** A sender that is linked. */
@@ -14,6 +14,8 @@ export interface Link {
   /** The platform's id. */
   readonly sender: string;
   readonly person: string;
+  /** Who has said so: the sender, by a code. Absent: an operator or an application. */
+  readonly by?: "sender";
 }
 
 /** Those of one account. */
@@ -62,26 +64,40 @@ export function linkId(channel: string, sender: string): string {
 /** Links a sender to a person, or, with null, to nobody. @throws TENANT_LIMIT. */
 export async function link(
   tables: Pick<Tables, "get" | "write" | "counter">,
-  { tenant, channel }: { readonly tenant: string; readonly channel: string },
-  { sender, person }: { readonly sender: string; readonly person: string | null },
+  place: { readonly tenant: string; readonly channel: string },
+  of: { readonly sender: string; readonly person: string | null },
 ): Promise<void> {
+  const writes = await linkWrites(tables, place, of);
+  if (writes.length > 0) await tables.write(place.tenant, writes);
+}
+
+/** What does so. @throws TENANT_LIMIT. */
+export async function linkWrites(
+  tables: Pick<Tables, "get" | "counter">,
+  { tenant, channel }: { readonly tenant: string; readonly channel: string },
+  {
+    sender,
+    person,
+    by,
+  }: { readonly sender: string; readonly person: string | null; readonly by?: Link["by"] },
+): Promise<readonly TableWrite[]> {
   const table = channelTables.people;
   const id = linkId(channel, sender);
   const counter = `${table}.${channel}`;
   const before = await tables.get(tenant, table, id);
   if (person === null) {
-    if (before === undefined) return;
+    if (before === undefined) return [];
     const removal = { type: "remove", table, id, revision: before.revision } as const;
-    await tables.write(tenant, [removal, { type: "add", counter, delta: -1 }]);
-    return;
+    return [removal, { type: "add", counter, delta: -1 }];
   }
   const count = before === undefined ? await tables.counter(tenant, counter) : 0;
   if (count >= channelLimits.aliases) {
     const message = `The account has ${channelLimits.aliases} links: no more are taken.`;
     throw new RuntimeError("TENANT_LIMIT", message);
   }
-  await tables.write(tenant, [
-    { type: "put", table, id, value: { sender, person } satisfies Link },
+  const value: Link = { sender, person, ...(by !== undefined && { by }) };
+  return [
+    { type: "put", table, id, value },
     ...(before === undefined ? [{ type: "add", counter, delta: 1 } as const] : []),
-  ]);
+  ];
 }

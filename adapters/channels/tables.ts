@@ -3,6 +3,7 @@
 //   channels          ch           its record, channels-versions   ch.n   the same as it was, channels-histories   ch
 //   channel-aliases   ch.of.hash   another id of a user or a conversation -> the one the session knows
 //   channel-people    ch.hash      a sender -> the person that is on several channels
+//   channel-link-codes   ch.hash   a sender's code that links, hashed, and how many wrong ones were said
 //   channel-cursors   ch           where a source goes on
 //   channel-parked    ch.time.n    what could not be understood, to be looked at
 //   channel-kept      ch.name      secrets that change while the account runs: sealed
@@ -17,6 +18,7 @@ export const channelTables = {
   histories: "channels-histories",
   aliases: "channel-aliases",
   people: "channel-people",
+  linkCodes: "channel-link-codes",
   cursors: "channel-cursors",
   parked: "channel-parked",
   kept: "channel-kept",

@@ -2,7 +2,7 @@
 // answered. Nothing is kept here: what a session has taken is on its disk, what it has not comes again.
 
 import type { Inbound } from "../../actors/channels/inbound.ts";
-import { inboundMessage, type Taken } from "../../actors/channels/session-message.ts";
+import { inboundMessage, type Taken, type Verdict } from "../../actors/channels/session-message.ts";
 import { errorTable, toErrorData } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { System } from "../../runtime/system.ts";
@@ -79,11 +79,12 @@ async function takeOne(
     health.count("dropped");
     return;
   }
+  const verdict = await verdictOf(account, outcome);
   const { dedupeHours, deliverWithinMs } = adapter.capabilities;
   const about = {
     dedupeHours,
     deliverWithinMs,
-    ...(outcome.verdict && { verdict: outcome.verdict }),
+    ...(verdict && { verdict }),
   };
   const { to, message } = inboundMessage({ tenant, channel, scope }, outcome.event, about);
   try {
@@ -96,4 +97,15 @@ async function takeOne(
     const of = { account: channel, event: nameOfEvent(event.dedupe), code };
     log.write("error", "An event of a channel cannot be taken in and was set aside.", of);
   }
+}
+
+/** Commands that join what a person is on several channels are answered here: codes are no session's. */
+async function verdictOf(
+  { linking }: Account,
+  { event, verdict }: { readonly event: Inbound; readonly verdict?: Verdict },
+): Promise<Verdict | undefined> {
+  // What middleware has refused is not looked at.
+  if (verdict?.say !== undefined && verdict.holdUntilMs === undefined) return verdict;
+  const said = await linking.answer(event);
+  return said === null ? verdict : { say: said };
 }

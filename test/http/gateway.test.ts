@@ -208,6 +208,30 @@ test("senders that are not on the list are not heard, and the platform is told n
   expect(heard.messages()).toHaveLength(1);
 });
 
+test("a code that is said on another channel links both senders, and what they say then is one person's", async () => {
+  const id = await made({ name: "Second" });
+  const to = `/gateway/relay/${id}`;
+  const saidIn = async (path: string, text: string, from: string, at: string) => {
+    const body = said({ text, from, room: from, id: at });
+    await post(body, signed(body), path);
+    return heard.messages().at(-1);
+  };
+
+  const given = await saidIn(path, "/link", "ann", "l1");
+  const [, code = "none"] = /`\/link ([0-9A-Z-]{11})`/.exec(given?.verdict?.say ?? "") ?? [];
+  const linked = await saidIn(to, `/link ${code}`, "ann.too", "l2");
+  const [one, two] = [
+    await saidIn(path, "Hello?", "ann", "l3"),
+    await saidIn(to, "Hello?", "ann.too", "l4"),
+  ];
+
+  expect(linked?.verdict?.say).toContain("one person");
+  expect(one?.event.place.person).toMatch(/^pn_/);
+  expect(two?.event.place.person).toBe(one?.event.place.person);
+  const { body: people } = await host.call("GET", `/v2/channels/${id}/people`);
+  expect(people.data).toMatchObject([{ sender: "ann.too", person: one?.event.place.person }]);
+});
+
 test("what comes while an account is opened anew waits until it is", async () => {
   const quiet = await host.call("POST", "/v2/channels", {
     ...{ name: "Quiet", kind: "quiet", agent, settings: { api_url: "http://127.0.0.1:9" } },

@@ -17,10 +17,13 @@ const person = Type.String({
   pattern: "^[^\\u0000-\\u001f]{1,200}$",
   description: "As your application names its users.",
 });
+const by = Type.Optional(
+  Type.Literal("sender", { description: "Said by the sender, with /link; absent: here." }),
+);
 const linkInput = named("ChannelPersonInput", Type.Object({ person }, closed));
 const linkSchema = named(
   "ChannelPerson",
-  Type.Object({ sender: Type.String({ description: "The platform's id." }), person }, closed),
+  Type.Object({ sender: Type.String({ description: "The platform's id." }), person, by }, closed),
 );
 
 /** Routes of links. */
