@@ -32,6 +32,33 @@ export function noContent(headers?: Headers): HttpResponse {
   return headers === undefined ? { status: 204, body: "" } : { status: 204, headers, body: "" };
 }
 
+/** Of a file that a client had sent: no browser shows it as a page of this server. */
+export function fileHeaders(type: string, name: string): Headers {
+  return {
+    "Content-Type": type,
+    "Content-Disposition": `attachment; filename*=UTF-8''${encodeURIComponent(name)}`,
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+  };
+}
+
+/** Bytes as they come. */
+export function streamed(
+  headers: Headers,
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): HttpResponse {
+  return {
+    status: 200,
+    headers,
+    stream: async (sink) => {
+      for await (const piece of pieces) {
+        if (sink.signal.aborted) return;
+        if (!sink.write(piece)) await sink.drained;
+      }
+    },
+  };
+}
+
 /**
  * Document 001's success: `{status, data, ...top, gateway: {request_id, service}, cost?}`. `top` are
  * members beside `data`, such as a list's pagination.

@@ -71,6 +71,11 @@ test("a picture reaches OpenAI's wire, is kept once, shown with the next message
     expect(body.data[0].images).toMatchObject([{ media_type: "image/png", bytes: png.length }]);
     expect(JSON.stringify(body)).not.toContain(data);
     expect(await exported()).toContain(data);
+    const shown = await fetch(`${product.url}${path}/images/${body.data[0].images[0].id}`, {
+      headers: { authorization: `Bearer ${product.adminKey}` },
+    });
+    expect(shown.headers.get("content-type")).toBe("image/png");
+    expect(Buffer.from(await shown.arrayBuffer())).toEqual(png);
     await taken(meta, 2);
     expect((await product.call("DELETE", path)).status).toBe(204);
     await until(exported, (text) => !text.includes(data));

@@ -3,7 +3,7 @@
 import { Type } from "../../../actors/schema.ts";
 import { messageView } from "../answers.ts";
 import { answers, nothing, pageOf } from "../openapi/responses.ts";
-import { json, noContent } from "../reply.ts";
+import { fileHeaders, json, noContent, streamed } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
@@ -21,6 +21,14 @@ const common = { service: "conversations", errors: "problem" } as const;
 const path = "/v2/conversations";
 const one = { ...common, pattern: `${path}/{cv}` };
 const messagesPath = `${path}/{cv}/messages`;
+
+/** An image as it is shown. */
+const imageTypes = Object.fromEntries(
+  ["png", "jpeg", "gif", "webp"].map((type) => [
+    `image/${type}`,
+    Type.String({ contentMediaType: `image/${type}` }),
+  ]),
+);
 
 /** Body of a cancel. */
 export const cancelBody = Type.Object(
@@ -86,6 +94,20 @@ function readRoutes({ conversations, memories }: Services): readonly Route[] {
         const page = pageRequest(query, messagesPath);
         const rows = await conversations.messages(principal.tenant, params["cv"] ?? "", page);
         return pageReply(messagesPath, rows, messageView);
+      },
+    }),
+    defineRoute({
+      summary: "Read an image of a conversation",
+      description: "Its bytes as they were sent; `images` of a message have its id.",
+      responses: { 200: { description: "The image.", content: imageTypes } },
+      ...common,
+      method: "GET",
+      pattern: `${path}/{cv}/images/{im}`,
+      handler: async ({ principal, params }) => {
+        const { cv = "", im = "" } = params;
+        const { media_type, bytes } = await conversations.picture(principal.tenant, cv, im);
+        const name = `${im.slice(0, 12)}.${media_type.split("/")[1]}`;
+        return streamed(fileHeaders(media_type, name), [bytes]);
       },
     }),
   ];

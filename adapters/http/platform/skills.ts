@@ -7,10 +7,9 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import type { SkillBody } from "../../skills/read-skill.ts";
 import { acceptedTypes } from "../../skills/reading.ts";
 import { answers } from "../openapi/responses.ts";
-import { json } from "../reply.ts";
+import { fileHeaders, json, streamed } from "../reply.ts";
 import { resourceRoutes, resourceView } from "../resources/resource-routes.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
-import type { HttpResponse } from "../server.ts";
 import { callerOf } from "../services/caller.ts";
 import { onceKeyOf } from "../services/once.ts";
 import type { Services } from "../services/services.ts";
@@ -126,7 +125,7 @@ function fileRoutes({ skills }: Services): readonly Route[] {
         const { tenant } = context.principal;
         const type = file.isText ? "text/plain; charset=utf-8" : "application/octet-stream";
         const name = path.slice(path.lastIndexOf("/") + 1);
-        return streamed(headersOf(type, name), skills.pieces(tenant, row.record.id, file));
+        return streamed(fileHeaders(type, name), skills.pieces(tenant, row.record.id, file));
       },
     }),
     defineRoute({
@@ -146,7 +145,7 @@ function fileRoutes({ skills }: Services): readonly Route[] {
         const { tenant } = context.principal;
         const pieces = (file: SkillFile) => skills.pieces(tenant, id, file);
         const { zipPieces } = await import("../../skills/zip-out.ts");
-        const headers = headersOf("application/zip", `${name}.zip`);
+        const headers = fileHeaders("application/zip", `${name}.zip`);
         return streamed(headers, zipPieces(name, tree.files, pieces));
       },
     }),
@@ -164,32 +163,6 @@ async function sentIn({ request }: Pick<RouteContext, "request">): Promise<Skill
 
 function fileView({ path, bytes, sha256, isText }: SkillFile): object {
   return { path, bytes, sha256, is_text: isText };
-}
-
-function headersOf(type: string, name: string): Readonly<Record<string, string>> {
-  return {
-    "Content-Type": type,
-    // What a client sent is shown by no browser as a page of this server.
-    "Content-Disposition": `attachment; filename*=UTF-8''${encodeURIComponent(name)}`,
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "X-Content-Type-Options": "nosniff",
-  };
-}
-
-function streamed(
-  headers: Readonly<Record<string, string>>,
-  pieces: AsyncIterable<Uint8Array>,
-): HttpResponse {
-  return {
-    status: 200,
-    headers,
-    stream: async (sink) => {
-      for await (const piece of pieces) {
-        if (sink.signal.aborted) return;
-        if (!sink.write(piece)) await sink.drained;
-      }
-    },
-  };
 }
 
 function noFile(id: string, path: string): RuntimeError {

@@ -12,6 +12,7 @@ import {
   conversationsTable,
   type MessageRecord,
 } from "../../../actors/records/conversation.ts";
+import type { StoredPicture } from "../../../actors/records/picture.ts";
 import { type AllowedResources, reaches } from "../../../actors/records/resource-scope.ts";
 import { targetNamed } from "../../../actors/targets.ts";
 import { type Address, address } from "../../../runtime/address.ts";
@@ -28,6 +29,12 @@ const LAST_MESSAGES = 6;
 const FIRST_MESSAGE = "m";
 const AFTER_MESSAGES = "n";
 
+/** Rows with their bytes. */
+const PICTURES_AT_ONCE = 8;
+/** Loaded with the first that is deleted. */
+const pictures = () => import("../../../actors/records/picture.ts");
+
+const PICTURE_ID = /^[0-9a-f]{64}$/;
 const CONVERSATION_ID = /^cv_[A-Za-z0-9]{1,61}$/;
 const AGENT_ID = /^ag_[A-Za-z0-9]{1,61}$/;
 
@@ -55,6 +62,8 @@ export interface ConversationService {
   last(tenant: string, id: string, limit?: number): Promise<readonly MessageRecord[]>;
   /** Cancels what runs and waits. @throws NOT_FOUND. */
   cancel(tenant: string, id: string, reason: string): Promise<void>;
+  /** A picture of one of its messages. @throws NOT_FOUND. */
+  picture(tenant: string, id: string, picture: string): Promise<StoredPicture>;
   /** @throws NOT_FOUND. */
   remove(tenant: string, id: string): Promise<void>;
   /** Whether this agent has this conversation: one row read. */
@@ -156,6 +165,11 @@ export function createConversationService(
     remove: async (tenant, id) => {
       await describe(tenant, id);
       await system.ask(conversationAddress(tenant, id), { type: "delete" });
+      await removePictures(system, tenant, id);
+    },
+    picture: async (tenant, id, picture) => {
+      await describe(tenant, id);
+      return await pictureOf(system, tenant, { id, picture });
     },
     belongs: async (tenant, agent, id) => {
       if (!CONVERSATION_ID.test(id) || !AGENT_ID.test(agent)) return false;
@@ -163,6 +177,32 @@ export function createConversationService(
       return row !== undefined;
     },
   };
+}
+
+async function pictureOf(
+  { tables }: System,
+  tenant: string,
+  { id, picture }: { readonly id: string; readonly picture: string },
+): Promise<StoredPicture> {
+  const { pictureRow, picturesTable } = await pictures();
+  const isId = PICTURE_ID.test(picture);
+  const row = isId && (await tables.get(tenant, picturesTable, pictureRow(id, picture)));
+  if (row) return row.value as StoredPicture;
+  const text = `Conversation ${id} has no image ${picture.slice(0, 64)}.`;
+  throw new RuntimeError("NOT_FOUND", text);
+}
+
+/** Its messages' go with them; what a process that died had kept for a message that never came goes here. */
+async function removePictures({ tables }: System, tenant: string, id: string): Promise<void> {
+  const { picturesTable: table } = await pictures();
+  for (;;) {
+    const rows = await tables.list(tenant, table, { prefix: `${id}.`, limit: PICTURES_AT_ONCE });
+    if (rows.length === 0) return;
+    await tables.write(
+      tenant,
+      rows.map((row) => ({ type: "remove", table, id: row.id })),
+    );
+  }
 }
 
 /** Of a conversation that is another's than who is asked: whose is told to who reaches that one. */

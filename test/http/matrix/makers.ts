@@ -33,9 +33,13 @@ export async function subAgent(world: World): Promise<{ agent: string; sa: strin
 }
 
 /** A run that has ended well, with what it answered in. */
-export async function run(world: World): Promise<{ agent: string; run: string; cv: string }> {
+export async function run(
+  world: World,
+  more: object = {},
+): Promise<{ agent: string; run: string; cv: string }> {
   const of = await agent(world);
-  const made = await world.make("POST", `/v2/agents/${of}/runs`, { input: "How do I export?" });
+  const body = { input: "How do I export?", ...more };
+  const made = await world.make("POST", `/v2/agents/${of}/runs`, body);
   return { agent: of, run: made.id, cv: made.conversation_key };
 }
 

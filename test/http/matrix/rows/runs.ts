@@ -1,6 +1,7 @@
 // Rows of runs, conversations, approvals and webhooks.
 
 import { expect } from "vitest";
+import { png } from "../../../support/picture-files.ts";
 import { agent, approval, failedRun, run, team, waitingRun, workflow } from "../makers.ts";
 import { again, type Row, type Rows, withBody, withQuery } from "../row.ts";
 import type { World } from "../world.ts";
@@ -121,6 +122,16 @@ export const runRows: Rows = {
     good: answered,
     status: 200,
     shows: { data: [{ role: "user" }, { role: "assistant" }] },
+  },
+  [`GET ${conversation}/images/{im}`]: {
+    good: async (world) => {
+      const images = [{ data: png.toString("base64") }];
+      const { cv } = await run(world, { images });
+      const { data } = await world.make("GET", `/v2/conversations/${cv}/messages`);
+      return { params: { cv, im: data[0].images[0].id } };
+    },
+    status: 200,
+    shows: /PNG/,
   },
   [`POST ${conversation}/cancel`]: {
     good: async (world) => ({ params: { cv: (await waitingRun(world)).cv }, body: {} }),
