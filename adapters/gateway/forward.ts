@@ -6,6 +6,7 @@ import type { ChannelResponse } from "../channels/adapter.ts";
 import { adapterOf } from "../channels/registry.ts";
 import { createEgress, type Egress } from "../egress.ts";
 import type { Applied } from "./apply.ts";
+import { Bodies } from "./bodies.ts";
 import { gatewayLimits } from "./options.ts";
 
 /** A request of a platform. */
@@ -39,6 +40,7 @@ export class Forwarder {
   #server: { readonly url: string; readonly egress: Egress } | null = null;
   #channels = new Map<string, Applied>();
   #underWay = 0;
+  readonly #bodies = new Bodies();
 
   /** The server. */
   point(url: string): void {
@@ -50,6 +52,24 @@ export class Forwarder {
   /** From now on these. */
   set(channels: readonly Applied[]): void {
     this.#channels = new Map(channels.map((one) => [one.name, one]));
+  }
+
+  /** Answers a request when its body is there. Does not throw. */
+  async read(
+    delivered: Omit<Delivered, "body">,
+    pieces: AsyncIterable<Uint8Array>,
+  ): Promise<Answer> {
+    const read = await this.#bodies.read(pieces, delivered.headers["content-length"]);
+    // The rest of it is not waited for.
+    if ("status" in read) {
+      const again = read.status === 503 ? { "retry-after": "5" } : {};
+      return text(read.status, read.reason, { connection: "close", ...again });
+    }
+    try {
+      return await this.handle({ ...delivered, body: read.body });
+    } finally {
+      read.release();
+    }
   }
 
   /** Answers a request. Does not throw. */

@@ -3,7 +3,6 @@
 
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Answer, Forwarder } from "./forward.ts";
-import { gatewayLimits } from "./options.ts";
 
 /** A request whose body others have read already: Express with a raw parser, serverless platforms. */
 interface Parsed {
@@ -38,8 +37,6 @@ async function answered(
   path: string | null,
 ): Promise<Answer> {
   if (path === null) return refused(404, "There is nothing here.");
-  const body = await bodyOf(request);
-  if (typeof body === "string") return refused(413, body);
   const headers: Record<string, string> = Object.create(null);
   for (let at = 0; at + 1 < request.rawHeaders.length; at += 2) {
     const name = (request.rawHeaders[at] ?? "").toLowerCase();
@@ -47,27 +44,15 @@ async function answered(
     headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
   }
   const address = request.socket.remoteAddress ?? "";
-  return await forwarder.handle({ method: request.method ?? "GET", path, headers, body, address });
-}
-
-/** The bytes; a text says why they are not taken. */
-async function bodyOf(request: IncomingMessage): Promise<Uint8Array | string> {
+  const delivered = { method: request.method ?? "GET", path, headers, address };
   const { body } = request as Parsed;
-  if (body instanceof Uint8Array) return body;
+  if (body instanceof Uint8Array) return await forwarder.handle({ ...delivered, body });
   if (request.readableEnded) {
-    return "Its body was read and changed by another parser: mount the gateway before it.";
+    const why = "Its body was read and changed by another parser: mount the gateway before it.";
+    return refused(413, why);
   }
-  const most = gatewayLimits.bodyBytes;
-  const tooLarge = `A body has at most ${most} bytes.`;
-  if (Number(request.headers["content-length"] ?? 0) > most) return tooLarge;
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    bytes += piece.byteLength;
-    if (bytes > most) return tooLarge;
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
+  // Not destroyed where it is not read to its end: an answer follows.
+  return await forwarder.read(delivered, request.iterator({ destroyOnReturn: false }));
 }
 
 function write(response: ServerResponse, request: IncomingMessage, answer: Answer): void {

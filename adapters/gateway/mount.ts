@@ -2,10 +2,10 @@
 // apart by what they have. Of each only what is needed is named; none of them is a dependency.
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Forwarder } from "./forward.ts";
 import { listenerOf } from "./http.ts";
-import { gatewayLimits } from "./options.ts";
 
 /** Express, or what calls handlers as it does. */
 interface ExpressLike {
@@ -23,8 +23,7 @@ interface FastifyScope {
   removeAllContentTypeParsers(): void;
   addContentTypeParser(
     type: string,
-    options: { readonly parseAs: "buffer"; readonly bodyLimit: number },
-    parse: (request: unknown, body: Buffer, done: (error: null, body: Buffer) => void) => void,
+    parse: (request: unknown, payload: AsyncIterable<Uint8Array>) => Promise<unknown>,
   ): void;
   all(
     path: string,
@@ -100,16 +99,16 @@ function mountServer(server: Server, base: string, forwarder: Forwarder): void {
 function mountFastify(app: FastifyLike, base: string, forwarder: Forwarder): void {
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
-    const options = { parseAs: "buffer", bodyLimit: gatewayLimits.bodyBytes } as const;
-    scope.addContentTypeParser("*", options, (_, body, done) => done(null, body));
+    // Read where it is answered.
+    scope.addContentTypeParser("*", async (_, payload) => payload);
     const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-      const answer = await forwarder.handle({
+      const delivered = {
         method: request.method,
         path: belowBase(request.url, base),
         headers: joined(Object.entries(request.headers)),
-        body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
         address: request.ip,
-      });
+      };
+      const answer = await forwarder.read(delivered, piecesOf(request.body));
       return reply.code(answer.status).headers(answer.headers).send(Buffer.from(answer.body));
     };
     scope.all(`${base}/*`, handler);
@@ -119,32 +118,27 @@ function mountFastify(app: FastifyLike, base: string, forwarder: Forwarder): voi
 function mountHono(app: HonoLike, base: string, forwarder: Forwarder): void {
   app.all(`${base}/*`, async ({ req: { raw }, env }) => {
     const { pathname, search } = new URL(raw.url);
-    const body = await limited(raw);
-    const plain = { "content-type": "text/plain; charset=utf-8" };
-    if (body === null)
-      return new Response("The body is too large.\n", { status: 413, headers: plain });
-    const answer = await forwarder.handle({
+    const delivered = {
       method: raw.method,
       path: `${belowBase(pathname, base)}${search}`,
       headers: joined([...raw.headers]),
-      body,
       address: env?.incoming?.socket.remoteAddress ?? "",
-    });
+    };
+    const answer = await forwarder.read(delivered, piecesOf(raw.body));
     const { status, headers } = answer;
     const isEmpty = status === 204 || status === 304 || raw.method === "HEAD";
     return new Response(isEmpty ? null : Buffer.from(answer.body), { status, headers });
   });
 }
 
-async function limited(request: Request): Promise<Uint8Array | null> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of request.body ?? []) {
-    bytes += piece.byteLength;
-    if (bytes > gatewayLimits.bodyBytes) return null;
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
+/** Of a body as a framework gives it: a stream, null or undefined where there is none. */
+async function* piecesOf(body: unknown): AsyncGenerator<Uint8Array> {
+  const isStream = typeof body === "object" && body !== null && Symbol.asyncIterator in body;
+  if (!isStream) return;
+  // A stream of node's would take the connection with it when it is left.
+  yield* body instanceof Readable
+    ? body.iterator({ destroyOnReturn: false })
+    : (body as AsyncIterable<Uint8Array>);
 }
 
 function joined(

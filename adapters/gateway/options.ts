@@ -68,6 +68,9 @@ export interface GatewaySettings {
 export const gatewayLimits = {
   /** Largest body of a platform, bytes: beyond what any channel takes. */
   bodyBytes: 26 * 1_024 * 1_024,
+  /** Of each body that is on its way in, whatever the others have; beyond that all share, bytes. */
+  ownBodyBytes: 64 * 1_024,
+  sharedBodyBytes: 128 * 1_024 * 1_024,
   /** Requests that are passed on at once; one more is told to come again. */
   requests: 2_000,
   /** Head of a request, ms; its body after that. */

@@ -3,7 +3,7 @@
 
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import fastify from "fastify";
 import { Hono } from "hono";
@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Forwarder } from "../../../adapters/gateway/forward.ts";
 import { type Mountable, mountInto } from "../../../adapters/gateway/mount.ts";
 import { gatewayLimits } from "../../../adapters/gateway/options.ts";
+import { until } from "../../support/channels/channel-desk.ts";
 
 /** Express, which has no types of its own. */
 interface Express {
@@ -100,6 +101,22 @@ const apps: Readonly<Record<string, () => Promise<App>>> = {
   },
 };
 
+/** An upload of so many bytes that does not end; what was answered so far. */
+function halfOpen(url: string, bytes: number, signal: AbortSignal): { said(): string } {
+  const { port } = new URL(url);
+  const socket = connect({ port: Number(port), host: "127.0.0.1" });
+  const head = "POST /bots/hook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+  let said = "";
+  socket.write(`${head}Content-Length: ${bytes + 1}\r\n\r\n`);
+  socket.write(Buffer.alloc(bytes));
+  socket.on("data", (piece) => {
+    said += String(piece);
+  });
+  socket.on("error", () => undefined);
+  signal.addEventListener("abort", () => socket.destroy());
+  return { said: () => said };
+}
+
 describe.each(Object.entries(apps))("in %s", (_, open) => {
   let app: App;
   beforeAll(async () => {
@@ -157,6 +174,22 @@ describe.each(Object.entries(apps))("in %s", (_, open) => {
     );
     expect([413, "cut"]).toContain(await asked.catch(() => "cut"));
     expect(heard).toEqual([]);
+  });
+
+  test("many large bodies at once hold no more than their room, and small ones have their own", async () => {
+    heard.length = 0;
+    const large = 20 * 1_024 * 1_024;
+    const ended = new AbortController();
+    const sockets = Array.from({ length: 8 }, () => halfOpen(app.url, large, ended.signal));
+    await until(
+      () => sockets.filter(({ said }) => said().includes(" 503 ")).length,
+      (count) => count >= 2,
+    );
+
+    const { status } = await fetch(`${app.url}/bots/hook`, { method: "POST", body: "small" });
+    ended.abort();
+
+    expect([status, heard.map(({ body }) => String(body))]).toEqual([202, ["small"]]);
   });
 
   test("while the server is away platforms are told to come again", async () => {
