@@ -181,3 +181,33 @@ test("a data set has 10,000 items and no more, and all of them go with it", asyn
   expect((await host.call("POST", `${path}/items`, one)).status).toBe(404);
   await expect.poll(() => rowsOfItems(dataset), patient).toBe(0);
 }, 90_000);
+
+test("rows of a channel that no session keeps go with it, and its count of people too", async () => {
+  const agent = (await host.call("POST", "/v2/agents", { name: "Desk" })).body.id;
+  const settings = { api_url: "http://127.0.0.1:9/messages" };
+  const made = async (): Promise<string> => {
+    const body = { name: "Door", kind: "quiet", agent, settings };
+    const { id } = (await host.call("POST", "/v2/channels", body)).body;
+    for (const sender of ["a", "b", "c"]) {
+      await host.call("PUT", `/v2/channels/${id}/people/${sender}`, { person: "ann" });
+    }
+    return id;
+  };
+  const { tables } = host.system;
+  const rowsOf = async (id: string) => {
+    const lists = ["channel-people", "channels-versions", "channels-histories"].map((table) =>
+      tables.list(host.tenant, table, { prefix: id, limit: 10 }),
+    );
+    const counted = await tables.counter(host.tenant, `channel-people.${id}`);
+    return [...(await Promise.all(lists)).map(({ length }) => length), counted];
+  };
+  const [goes, stays] = [await made(), await made()];
+  expect(await rowsOf(goes)).toEqual([3, 1, 1, 3]);
+
+  expect((await host.call("DELETE", `/v2/channels/${goes}`)).status).toBe(204);
+
+  await expect.poll(() => rowsOf(goes), patient).toEqual([0, 0, 0, 0]);
+  expect(await rowsOf(stays)).toEqual([3, 1, 1, 3]);
+  const { data } = (await host.call("GET", "/admin/audit?action=channel.removed")).body;
+  expect(data).toMatchObject([{ subject: goes, details: { unsent: 0 } }]);
+}, 90_000);
