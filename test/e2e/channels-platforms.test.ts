@@ -1,14 +1,24 @@
 // Telegram, SMS, Discord and Teams at the real process: what comes signed is answered there once and in the
 // platform's own writing, what is not is refused, and what waits for a person is decided there.
 
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loopback, made, madeAgent, until } from "../support/channels/channel-desk.ts";
+import {
+  loopback,
+  made,
+  madeAgent,
+  slackChannel,
+  until,
+} from "../support/channels/channel-desk.ts";
 import {
   type PlatformCall,
   type PlatformDoor,
   PUBLIC_URL,
   startDoors,
 } from "../support/channels/platform-doors.ts";
+import { signedForm } from "../support/channels/slack-sender.ts";
+import { startSlack } from "../support/channels/slack-server.ts";
 import { type Product, startProduct } from "../support/product.ts";
 
 const kinds = ["telegram", "sms", "discord", "teams"];
@@ -40,6 +50,14 @@ afterAll(async () => {
   await product.end();
   await Promise.all(doors.map((door) => door.stop()));
 });
+
+/** All that lies on the disk, and what was logged. */
+async function storedBytes(): Promise<Buffer> {
+  const all = await readdir(product.folder, { recursive: true, withFileTypes: true });
+  const files = all.filter((entry) => entry.isFile());
+  const read = await Promise.all(files.map((one) => readFile(join(one.parentPath, one.name))));
+  return Buffer.concat([...read, Buffer.from(product.server.output() + product.server.errors())]);
+}
 
 /** Makes a channel; what it takes to speak to it. */
 async function deskAt(kind: string, target: string, more: object = {}) {
@@ -107,4 +125,31 @@ describe.each(kinds)("at %s", (kind) => {
     expect(over.findIndex(isOver)).toBe(kind === "sms" ? 1 : 0);
     expect(over.filter(({ buttons }) => buttons.length > 0)).toEqual([]);
   });
+});
+
+test("a command where Slack's bot is no member is answered to who gave it, by an address that nobody finds", async () => {
+  const slack = await startSlack();
+  try {
+    slack.workspace.rooms.set("CFAR1", []);
+    slack.workspace.foreign.add("CFAR1");
+    const path = slack.workspace.replyPath();
+    const channel = await made(product, "/v2/channels", slackChannel(slack, agent));
+    const { body, headers } = signedForm({
+      ...{ command: "/ask", text: "is it done?", team_id: "TTEAM1", channel_id: "CFAR1" },
+      ...{ channel_name: "far", user_id: "UANNA1", user_name: "anna", trigger_id: "1" },
+      response_url: `${slack.url}${path}`,
+    });
+    const to = `${product.url}/gateway/slack/${channel}/commands`;
+    const answer = await fetch(to, { method: "POST", headers, body: new Uint8Array(body) });
+
+    const said = () => slack.workspace.replies.get(path)?.said ?? [];
+    await until(said, ({ length }) => length > 0);
+    expect(answer.status).toBe(200);
+    expect(said()).toMatchObject([{ response_type: "ephemeral", text: "It is *done*." }]);
+    await product.kill();
+    const stored = await storedBytes();
+    expect([stored.includes("CFAR1"), stored.includes(path)]).toEqual([true, false]);
+  } finally {
+    await slack.stop();
+  }
 });
