@@ -94,7 +94,11 @@ export class Gateway {
     await this.connect();
     const forwarder = this.#forwarderOrThrow();
     const server = createServer(
-      { headersTimeout: gatewayLimits.headMs, requestTimeout: gatewayLimits.bodyMs },
+      {
+        headersTimeout: gatewayLimits.headMs,
+        requestTimeout: gatewayLimits.bodyMs,
+        connectionsCheckingInterval: gatewayLimits.lookMs,
+      },
       listenerOf(forwarder, PREFIX),
     );
     await new Promise<void>((resolve, reject) => {

@@ -76,6 +76,8 @@ export const gatewayLimits = {
   /** Head of a request, ms; its body after that. */
   headMs: 10_000,
   bodyMs: 30_000,
+  /** Whether any request is over its time is looked at so often, ms; node's own is half a minute. */
+  lookMs: 1_000,
   /** The server's answer, ms: a chat in a page waits for 25 s. */
   answerMs: 60_000,
   answerBytes: 4 * 1_024 * 1_024,

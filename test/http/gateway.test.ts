@@ -8,6 +8,13 @@ import type { InboundMessage } from "../../actors/channels/session-message.ts";
 import { channelTables } from "../../adapters/channels/tables.ts";
 import { type HeardSessions, heardSessions } from "../support/channels/heard-sessions.ts";
 import { quietEnd } from "../support/channels/quiet.ts";
+import {
+  envelopeOf,
+  messageOf,
+  SECRET as SLACK_SECRET,
+  signedHeaders,
+} from "../support/channels/slack-sender.ts";
+import { BOT } from "../support/channels/slack-workspace.ts";
 import type { HttpHost } from "../support/http-host.ts";
 import { startHttpHost } from "../support/http-host.ts";
 
@@ -36,7 +43,7 @@ async function made(more: object): Promise<string> {
     ...more,
   };
   const { status, body: record } = await host.call("POST", "/v2/channels", body);
-  expect([status, record.secrets]).toEqual([201, { signing_secret: "***" }]);
+  expect([status, record.secrets]).toMatchObject([201, { signing_secret: "***" }]);
   return record.id;
 }
 
@@ -139,6 +146,28 @@ test("what a session cannot take now is to come again", async () => {
   const answer = await post(said({ id: "m3" }));
 
   expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "9"]);
+});
+
+test("a command that never comes again is answered in words when it could not be stored (38)", async () => {
+  const slack = await made({
+    ...{ name: "Slack", kind: "slack", settings: { api_url: "http://127.0.0.1:9/api" } },
+    secrets: { bot_token: "xoxb-1", signing_secret: SLACK_SECRET },
+  });
+  const deliver = (body: string, type: string) =>
+    post(body, signedHeaders(body, { type }), `/gateway/slack/${slack}`);
+  const form = new URLSearchParams({
+    ...{ command: "/status", text: "", team_id: BOT.team, channel_id: "CROOM1" },
+    ...{ channel_name: "general", user_id: "UANNA1", user_name: "anna", trigger_id: "1.2.x" },
+  });
+
+  heard.refuse({ code: "STORE_FULL", message: "The disk is full." });
+  const command = await deliver(`${form}`, "application/x-www-form-urlencoded");
+  heard.refuse({ code: "STORE_FULL", message: "The disk is full." });
+  const direct = { channel_type: "im", channel: "DX1" };
+  const event = await deliver(JSON.stringify(envelopeOf(messageOf(direct))), "application/json");
+
+  expect([command.status, await command.text()]).toEqual([200, expect.stringContaining("again")]);
+  expect(event.status).toBe(503);
 });
 
 test("what no session will ever take is set aside, and does not come again", async () => {
