@@ -82,3 +82,29 @@ test("images count for what a tenant may store", async () => {
   expect(refused.body).toMatchObject({ code: "TENANT_LIMIT" });
   expect(await rows()).toEqual(before);
 });
+
+test("guardrails look at the name of an image, and what they block takes its bytes along", async () => {
+  const judge = { type: "judge", model: "judge-1", policy: "No pictures of the kitchen." };
+  const guarded = async (check: object, action: string) => {
+    const guardrails = [{ name: "rule", on: ["input"], check, action }];
+    const fields = { name: "Guarded", model_name: "m-1", guardrails };
+    const { body } = await host.call("POST", "/v2/agents", fields);
+    const images = [{ name: "bob@example.com.png", data: pngNamed(action).toString("base64") }];
+    return await host.call("POST", `/v2/agents/${body.id}/runs`, { input: "Who is it?", images });
+  };
+  host.llm.script = ({ request: { model } }) => (model === "judge-1" ? '{"score": 0.9}' : "Bob.");
+  const before = await rows();
+
+  const redacted = await guarded({ type: "pii" }, "redact");
+  const kept = await rows();
+  const blocked = await guarded(judge, "block");
+
+  const { body } = await host.call(
+    "GET",
+    `/v2/conversations/${redacted.body.conversation_key}/messages`,
+  );
+  expect(body.data[0].content).toBe('Who is it?\n[picture "[EMAIL_1]"]');
+  expect(kept).toHaveLength(before.length + 1);
+  expect(blocked.body.code).toBe("GUARDRAIL_BLOCKED");
+  expect(await rows()).toEqual(kept);
+});
