@@ -8,6 +8,7 @@ import type { CompiledAgent } from "./compiled.ts";
 import { addUsage } from "./money/spent.ts";
 import type { Ports } from "./ports.ts";
 import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
+import type { Picture } from "./records/picture.ts";
 import type { Meter } from "./spend.ts";
 import type { Handoff } from "./tools/tool.ts";
 import type { Answer, AnswerInput, Handovers, TurnResult } from "./turn-input.ts";
@@ -19,6 +20,7 @@ export interface HandedTurn {
   readonly compiled: CompiledAgent;
   /** The message, for an agent that is asked as a part of this run. */
   readonly question: string;
+  readonly images?: readonly Picture[] | undefined;
   readonly meter: Meter;
   /** Number of the round within the run. */
   readonly number: number;
@@ -61,7 +63,7 @@ export async function followHandoffs(
 
 /** `routing` is there where another agent answered, which may have handed it over itself. */
 function answerOf(
-  { context, base, compiled, question, meter }: HandedTurn,
+  { context, base, compiled, question, images, meter }: HandedTurn,
   { to, name, reason }: Handoff,
   given: { readonly key: string; readonly handovers: Handovers; readonly from: string },
 ): Promise<Answer & { readonly routing?: RoutingInfo }> {
@@ -74,7 +76,8 @@ function answerOf(
   }
   const sent = base.clientTools === true &&
     base.owner === "completion" && { asSent: true as const };
-  const task = { text: question, show: base.show, instruction, handovers, ...sent };
+  const seen = images && { images };
+  const task = { text: question, ...seen, show: base.show, instruction, handovers, ...sent };
   return askTarget(context, key, { target: to, of: base, task }, meter);
 }
 

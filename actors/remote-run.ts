@@ -4,7 +4,7 @@
 
 import { defineRun, type RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
-import { showText } from "./answer/child.ts";
+import { showText, unseenBy } from "./answer/child.ts";
 import { guarded } from "./guard/guarded.ts";
 import { limits } from "./limits.ts";
 import { noUsage } from "./money/spent.ts";
@@ -71,7 +71,13 @@ async function answerRemotely(
   const isShown = terms.show && begun.task.isGoingOn && task.text !== "";
   const answer = show && !isShown ? await showText(context, "text", said) : said;
   return {
-    ...{ text: answer, sources: [], usage: noUsage, model: MODEL, builtin: false },
+    ...{
+      text: answer,
+      ...unseenBy(input.task ?? {}),
+      usage: noUsage,
+      model: MODEL,
+      builtin: false,
+    },
     ...{ finishReason: "stop", data: null, trigger: null },
     routing: routingOf(record, begun),
     ...(data !== undefined && { output: data }),

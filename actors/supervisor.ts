@@ -92,10 +92,15 @@ async function supervise(
     steered.push(...taken.sequences);
     extra.push({ role: "assistant", content: result.text });
     const images = [...(work.asked.images ?? []), ...taken.images];
-    const asked = { ...work.asked, text: taken.text, images, previous: work.asked.text };
+    const isPictured = images.length > 0;
+    const asked: Asked = {
+      ...work.asked,
+      ...{ text: taken.text, previous: work.asked.text },
+      ...(isPictured && { images }),
+    };
     const next = await round(
       context,
-      { ...input, text: taken.text, steered },
+      { ...input, text: taken.text, ...(isPictured && { steered: [...steered] }) },
       { ...work, asked },
       number,
       [...extra],
@@ -145,7 +150,8 @@ async function round(
   const first =
     routing.parts === undefined ? await single(turn) : await compound(turn, routing.parts);
   const { compiled, meter, asked } = work;
-  const handed = { context, base, compiled, meter, number, question: asked.text };
+  const { text: question, images } = asked;
+  const handed = { context, base, compiled, meter, number, question, images };
   const answered = await followHandoffs(handed, first, handovers);
   return { ...answered, usage: addUsage(usage, answered.usage) };
 }

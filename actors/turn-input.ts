@@ -8,6 +8,7 @@ import type { PinnedPrompts } from "./prompts/prompt.ts";
 import type { DataCollection, RoutingInfo, Source } from "./records/conversation.ts";
 import type { Finding, GuardInput } from "./records/guardrail.ts";
 import type { RecalledMemory } from "./records/memory.ts";
+import type { Picture } from "./records/picture.ts";
 import type { SkillPins } from "./skills/pins.ts";
 import type { Handoff } from "./tools/tool.ts";
 
@@ -45,6 +46,8 @@ export interface TurnReference extends GuardInput {
 /** What a run asks of another one of its own tree, in place of the user's message. */
 export interface Task {
   readonly text: string;
+  /** Those of the user's message: who does it sees them. */
+  readonly images?: readonly Picture[];
   /** What has been said before `text` in this work, e.g. by other members of a team. */
   readonly transcript?: readonly PromptMessage[];
   /** Typed input of a workflow; `text` is then its JSON. */

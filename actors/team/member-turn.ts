@@ -53,6 +53,7 @@ const startedKey = (key: string): string => `${key}:started`;
 
 async function attempt(work: TeamWork, ask: MemberAsk, one: Try): Promise<Tried> {
   const { context, meter } = work;
+  const { images } = work.asked;
   const { key, target } = one;
   let run: string | null = null;
   const depth = 1 + (work.input.task?.within?.teams.length ?? 0);
@@ -68,7 +69,7 @@ async function attempt(work: TeamWork, ask: MemberAsk, one: Try): Promise<Tried>
         target,
         of: work.input,
         task: {
-          ...{ ...ask.task, show: true },
+          ...{ ...ask.task, ...(images && { images }), show: true },
           ...(isTalk(work.input) && { isTalk: true }),
           ...(within && { within }),
         },

@@ -4,7 +4,7 @@
 
 import { defineRun, type RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { restingOn, showText, unseenBy } from "../answer/child.ts";
+import { restingOn, showText } from "../answer/child.ts";
 import { citingAll } from "../answer/citations.ts";
 import { loadAsked } from "../answer/history.ts";
 import { emitSources, hasPassages } from "../answer/sources.ts";
@@ -120,11 +120,9 @@ async function finish(work: TeamWork, outcome: Outcome): Promise<TurnResult> {
   return {
     ...answer,
     // Citations of the answer name these, of a leader with passages its own first.
-    ...restingOn([
-      ...(leader !== null && hasPassages(leader.compiled.agent) ? [answer, rest] : [rest, answer]),
-      // Who leads to the end sees them itself.
-      ...(isLed(work, outcome) ? [] : [unseenBy(work.asked)]),
-    ]),
+    ...restingOn(
+      leader !== null && hasPassages(leader.compiled.agent) ? [answer, rest] : [rest, answer],
+    ),
     usage: work.usage,
     builtin: answer.builtin && results.every(({ builtin }) => builtin),
     data: answer.data ?? null,
@@ -142,18 +140,13 @@ function leaderRemembers(leader: Leader | null, answer: Answer): Pick<TurnResult
   return remembering({ agent: target, version }, compiled.agent, answer);
 }
 
-/** Whether the leader writes what the user reads. */
-function isLed(work: TeamWork, { plan, leader }: Outcome): boolean {
-  return leader !== null && (plan?.tasks.length === 0 || concludes(work));
-}
-
 async function answerOf(
   work: TeamWork,
-  outcome: Outcome,
+  { plan, leader }: Outcome,
   { show, all }: { readonly show: boolean; readonly all: readonly Source[] },
 ): Promise<Answer> {
-  const { plan, leader } = outcome;
-  if (leader !== null && isLed(work, outcome)) return await conclude(work, leader, all);
+  const isAlone = plan?.tasks.length === 0;
+  if (leader !== null && (isAlone || concludes(work))) return await conclude(work, leader, all);
   const last = work.heard.at(-1)?.result;
   // Who quotes does not go on from what was said before: what was said last is no better than the first.
   const isQuoted = work.heard.every(({ result }) => result.builtin);

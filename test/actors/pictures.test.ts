@@ -10,7 +10,7 @@ import {
   pictureUrl,
 } from "../../actors/records/picture.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { conversationAt } from "../support/agents-host.ts";
+import { conversationAt, newAgent } from "../support/agents-host.ts";
 import { startTalk, type Talk, type Wanted } from "../support/agents-test.ts";
 import { createGate, createScriptedLlm, type ScriptedLlm } from "../support/scripted-llm.ts";
 
@@ -114,4 +114,29 @@ test("bytes of pictures go with their conversation", async () => {
 
   expect(agents.rows(picturesTable)).toEqual([{ id: "other" }]);
   expect(agents.messages(cv)).toEqual([]);
+});
+
+test("who a turn is handed over to, and the members of a team, see the pictures of its message", async () => {
+  const llm = createScriptedLlm(({ request }) => {
+    const isFirst = request.tools?.some(({ name }) => name === "pass_on") === true;
+    return isFirst ? { calls: [{ name: "pass_on", arguments: { reason: "Eyes." } }] } : "Seen.";
+  });
+  const [other, blind, team] = [newAgent(), newAgent(), "tm_eyes"];
+  const pass = { tool: "handoff", name: "pass_on", config: { to: other } };
+  const one = await talk(llm, { tools: [pass] });
+  const { agents } = one;
+  await agents.putAgent({ agent_key: other, name: "Other" });
+  await agents.putAgent({ agent_key: blind, name: "Blind", model_name: "blind-1" });
+  const members = [{ agent: other }, { agent: blind }];
+  await agents.putTarget(team, { name: "Eyes", mode: "coordinate", members });
+
+  await send(one, "look", ["a"]);
+  expect(shown(llm)).toEqual([["a"]]);
+  const asked = { agent: team, images: [picture("b")] };
+  const reply = await agents.chat("cv_team", named("look", ["b"]), asked).reply();
+
+  const seen = llm.requests.slice(2).map(({ messages }) => JSON.stringify(messages));
+  expect(seen.map((text) => text.includes(pictureUrl("cv_team", "b")))).toEqual([true, false]);
+  expect(seen[1]).toContain("which you cannot see");
+  expect(reply.unseen_pictures).toBe(1);
 });
