@@ -141,6 +141,26 @@ test("pictures of 50 MB, texts called .png and bombs are refused with words, and
   }
 });
 
+test("a run that died with its process is shown the picture again", async () => {
+  const { meta } = await desk("gpt-4o-mini");
+  try {
+    const isHeld = (call: LoggedCall): boolean => call.lastUser.startsWith("Hold on");
+    product.provider.when("Hold on", { hang: "at-once", times: 1 });
+    sendPicture(meta, png, "Hold on");
+    await product.provider.until(isHeld);
+    await product.kill();
+    await product.start();
+
+    expect(await taken(meta, 1)).toContain("Hold on");
+    const calls = product.provider.calls("Hold on");
+    expect(calls).toHaveLength(2);
+    for (const call of calls) expect(JSON.stringify(lastContent(call))).toContain(data);
+    expect(meta.server.taken).toHaveLength(1);
+  } finally {
+    await meta.server.stop();
+  }
+});
+
 test("a run's images are checked where it is asked for, and seen by its model", async () => {
   const agent = await made(product, "/v2/agents", { name: "Eye", model_name: "gpt-4o-mini" });
   const path = `/v2/agents/${agent}/runs`;
