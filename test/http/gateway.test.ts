@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { InboundMessage } from "../../actors/channels/session-message.ts";
 import { channelTables } from "../../adapters/channels/tables.ts";
+import { until } from "../support/channels/channel-desk.ts";
 import { type HeardSessions, heardSessions } from "../support/channels/heard-sessions.ts";
 import { quietEnd } from "../support/channels/quiet.ts";
 import {
@@ -43,7 +44,8 @@ async function made(more: object): Promise<string> {
     ...more,
   };
   const { status, body: record } = await host.call("POST", "/v2/channels", body);
-  expect([status, record.secrets]).toMatchObject([201, { signing_secret: "***" }]);
+  const hidden = new Set(Object.values(record.secrets));
+  expect([status, [...hidden]]).toEqual([201, ["***"]]);
   return record.id;
 }
 
@@ -124,6 +126,38 @@ test("a body is taken as it is and within the adapter's limit", async () => {
 
   expect(answers.map(({ status }) => status)).toEqual([413, 415]);
   expect(heard.messages()).toEqual([]);
+});
+
+test("large bodies that do not come take no more than their room, and small ones have their own (24)", async () => {
+  const secrets = { secret: `whsec_${Buffer.alloc(32, 7).toString("base64")}` };
+  const hook = await made({ name: "Hook", kind: "webhook", settings: {}, secrets });
+  const to = `/gateway/webhook/${hook}`;
+  const { host: name, port } = new URL(host.url);
+  const head = `POST ${to} HTTP/1.1\r\nHost: ${name}\r\nContent-Length: 1000000\r\n\r\n`;
+  let said = "";
+  const sockets = Array.from({ length: 150 }, () => {
+    const socket = connect({ port: Number(port), host: "127.0.0.1" });
+    socket.on("data", (piece) => {
+      said += String(piece);
+    });
+    socket.on("error", () => undefined);
+    socket.write(head);
+    return socket;
+  });
+  await until(
+    () => said.split("HTTP/1.1 503").length - 1,
+    (refused) => refused >= 5,
+  );
+
+  const small = await fetch(host.url + to, { method: "POST", body: "{}" });
+  for (const socket of sockets) socket.destroy();
+
+  expect(small.status).toBe(401);
+  const large = () => fetch(host.url + to, { method: "POST", body: "x".repeat(1_000_000) });
+  await until(
+    async () => (await large()).status,
+    (status) => status === 401,
+  );
 });
 
 test("a client that goes away in its body leaves nothing", async () => {

@@ -18,6 +18,9 @@ import type { HttpResponse } from "../server.ts";
 /** Where all of them are. */
 export const GATEWAY_PATH = "/gateway";
 const NACK_AFTER_S = 5;
+/** Room of each body on its way in, whatever the others have, and beyond that of all together, bytes. */
+const OWN_BYTES = 64 * 1_024;
+const SHARED_BYTES = 128 * 1_024 * 1_024;
 const ID = /^ch_[A-Za-z0-9]{1,61}$/;
 
 const patterns = {
@@ -50,6 +53,7 @@ const responses: Readonly<Record<number, RouteResponse>> = {
 
 /** The routes: of every path both methods, since what an account has is its adapter's to say. */
 export function gatewayRoutes(gateway: LaterGateway): readonly Route[] {
+  const room = new BodyRoom();
   const common = {
     ...({ service: "gateway", errors: "problem", isPublic: true } as const),
     // A page of another origin may call a chat for pages; its adapter has its own list of them.
@@ -58,7 +62,7 @@ export function gatewayRoutes(gateway: LaterGateway): readonly Route[] {
     description:
       "For platforms, which prove themselves as each does (a signature over the body, a token): no key of this server is asked for. Answered when everything of it is on disk; 503 with Retry-After when it is to come again.",
     responses,
-    handler: (context: RouteContext<undefined>) => delivered(gateway, context),
+    handler: (context: RouteContext<undefined>) => delivered({ gateway, room }, context),
   };
   const delivery = { body: "raw", accepts: { "*/*": Type.Unknown() } } as const;
   return Object.entries(patterns).flatMap(([pattern, where]) => [
@@ -71,7 +75,7 @@ export function gatewayRoutes(gateway: LaterGateway): readonly Route[] {
 }
 
 async function delivered(
-  later: LaterGateway,
+  { gateway: later, room }: { readonly gateway: LaterGateway; readonly room: BodyRoom },
   context: RouteContext<undefined>,
 ): Promise<HttpResponse> {
   const { params, request } = context;
@@ -90,8 +94,11 @@ async function delivered(
   const encoding = request.header("content-encoding") ?? "identity";
   if (encoding.toLowerCase() !== "identity")
     return plain(415, "Bodies are taken as they are: no Content-Encoding.");
-  const coming = request.body(route.bodyMax);
-  const body = coming instanceof Uint8Array ? coming : await coming;
+  const isBodiless = request.method === "GET";
+  const bytes = isBodiless ? 0 : announcedBytes(request.header("content-length"), route.bodyMax);
+  const release = room.take(bytes);
+  if (release === null) return againReply(null);
+  const body = await read(request, route.bodyMax, release);
   const url = urlOf(gateway, account, path);
   const { method } = route;
   const asked: ChannelRequest = {
@@ -99,6 +106,18 @@ async function delivered(
     ...{ publicUrl: url, clientAddress: context.address },
   };
   return await handled({ gateway, account }, route, asked, request.signal);
+}
+
+async function read(
+  request: RouteContext["request"],
+  bytesMax: number,
+  release: () => void,
+): Promise<Uint8Array> {
+  try {
+    return await request.body(bytesMax);
+  } finally {
+    release();
+  }
 }
 
 interface Place {
@@ -206,4 +225,27 @@ function closedReply(): HttpResponse {
 
 function nothingAt(path: string): RuntimeError {
   return new RuntimeError("NOT_FOUND", `There is nothing at ${path.slice(0, 200)}.`);
+}
+
+/**
+ * Room for deliveries on their way in: they are read before it is proved who sends them, so what all of them may
+ * bring is bounded. Each has a small room of its own, which large ones of others do not take from it.
+ */
+class BodyRoom {
+  #shared = 0;
+
+  /** Takes room for a body of so many bytes; gives it back when called. Null: there is none now. */
+  take(bytes: number): (() => void) | null {
+    const held = Math.max(0, bytes - OWN_BYTES);
+    if (this.#shared + held > SHARED_BYTES) return null;
+    this.#shared += held;
+    return () => {
+      this.#shared -= held;
+    };
+  }
+}
+
+/** Bytes that a body may have: what is announced, or else the most that is taken. */
+function announcedBytes(length: string | undefined, most: number): number {
+  return /^\d{1,15}$/.test(length ?? "") ? Math.min(Number(length), most) : most;
 }
