@@ -1,6 +1,6 @@
-// Where secrets stand in rows of tables, and how they are sealed there: headers of tools in records,
-// their versions and answers that are kept for repeated requests, what webhooks are signed with, and
-// what A2A clients gave to be told with.
+// Where secrets stand in rows of tables, and how they are sealed there: headers of tools and `secrets` of channels
+// and triggers in records, their versions and answers that are kept for repeated requests, what webhooks are signed
+// with, and what A2A clients gave to be told with.
 
 import { auditKeysTable } from "../actors/records/audit.ts";
 import { type Integration, integrationsTable } from "../actors/records/integration.ts";
@@ -24,6 +24,14 @@ const AUDIT = ":audit";
 const VERIFIERS = ":verifiers";
 const GRANTS = ":grants";
 const CHANNELS = ":channels";
+const TRIGGERS = ":triggers";
+
+/** Records with `secrets`: by the prefix of their ids what these are bound to beside their tenant. */
+const secretRecords: Readonly<Record<string, string>> = { ch_: CHANNELS, tr_: TRIGGERS };
+/** Tables that have nothing but such records; of triggers by name, whose schema threads that seal do not load. */
+const ofSecretRecords: ReadonlySet<string> = new Set([
+  ...[channelTables.records, channelTables.versions, "triggers", "triggers-versions"],
+]);
 
 /** Whose the secrets of a tool's headers are. */
 export function toolHeaderPlace(tenant: string): SecretPlace {
@@ -92,16 +100,13 @@ export function mapSecrets(
     const place = { tenant, user: "", integration: GRANTS };
     return withMembers(value, { granted: (text) => mapping(text, place) });
   }
-  const ofChannels = { tenant, user: "", integration: CHANNELS };
-  if (table === channelTables.kept) {
-    return withMembers(value, { value: (text) => mapping(text, ofChannels) });
-  }
-  const map = (text: string): string => mapping(text, ofChannels);
-  const { records, versions } = channelTables;
-  if (table === records || table === versions) return withRecordSecrets(value, map);
+  const bound = (integration: string) => (text: string) =>
+    mapping(text, { tenant, user: "", integration });
+  if (table === channelTables.kept) return withMembers(value, { value: bound(CHANNELS) });
+  if (ofSecretRecords.has(table)) return withRecordSecrets(value, bound);
   // An answer that is kept for a repeated request may be the record that it made.
-  if (isObject(value) && isChannel(value["result"])) {
-    return withEach(value, (member) => withRecordSecrets(member, map));
+  if (isObject(value) && placeOf(value["result"]) !== null) {
+    return withEach(value, (member) => withRecordSecrets(member, bound));
   }
   return withHeaders(value, (text) => mapping(text, toolHeaderPlace(tenant)));
 }
@@ -172,23 +177,32 @@ function withConfig(config: Fields, map: (text: string) => string): unknown {
   return mapped === headers ? config : { ...config, headers: mapped };
 }
 
-/** Secrets of a channel's record. */
-function withRecordSecrets(row: unknown, map: (text: string) => string): unknown {
-  if (!isChannel(row)) return row;
-  const { record } = row;
+/** Secrets of a record that has some. */
+function withRecordSecrets(
+  row: unknown,
+  bound: (integration: string) => (text: string) => string,
+): unknown {
+  const integration = placeOf(row);
+  if (integration === null) return row;
+  const { record } = row as SecretRow;
+  const map = bound(integration);
   const secrets = withEach(record.secrets, (secret) => {
     const isSecret = typeof secret === "string" && secret !== HIDDEN && secret !== "";
     return isSecret ? map(secret) : secret;
   });
-  return secrets === record.secrets ? row : { ...row, record: { ...record, secrets } };
+  return secrets === record.secrets
+    ? row
+    : { ...(row as SecretRow), record: { ...record, secrets } };
 }
 
-type ChannelRow = Fields & { readonly record: Fields & { readonly secrets: Fields } };
+type SecretRow = Fields & { readonly record: Fields & { readonly secrets: Fields } };
 
-function isChannel(row: unknown): row is ChannelRow {
-  if (!isObject(row) || !isObject(row["record"])) return false;
+/** What the secrets of a record are bound to; null where it is none that has them. */
+function placeOf(row: unknown): string | null {
+  if (!isObject(row) || !isObject(row["record"])) return null;
   const { id, secrets } = row["record"];
-  return typeof id === "string" && id.startsWith("ch_") && isObject(secrets);
+  if (typeof id !== "string" || !isObject(secrets)) return null;
+  return secretRecords[id.slice(0, "ch_".length)] ?? null;
 }
 
 type Members = { readonly [name: string]: ((text: string) => string) | Members };

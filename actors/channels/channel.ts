@@ -2,8 +2,8 @@
 // stands in the configuration or in a gateway.yaml becomes one too.
 
 import type { ResourceKind } from "../records/resource.ts";
+import { secretFields } from "../records/secret-fields.ts";
 import { type Static, Type } from "../schema.ts";
-import { HIDDEN } from "../tools/secret-headers.ts";
 import { channelLimits } from "./limits.ts";
 
 const closed = { additionalProperties: false } as const;
@@ -194,25 +194,5 @@ export const channelKind: ResourceKind<ChannelInput> = {
   filters: ["name", "kind", "agent", "is_active"],
   sorts: ["name", "kind"],
   max: channelLimits.accounts,
-  shown: (fields) => withSecrets(fields, () => HIDDEN),
-  stored: (sent, before) =>
-    withSecrets(sent, (secret, name) =>
-      secret === HIDDEN
-        ? ((before as Partial<ChannelInput> | undefined)?.secrets?.[name] ?? secret)
-        : secret,
-    ),
+  ...secretFields,
 };
-
-/** A record with each of its secrets mapped. */
-export function withSecrets<Fields extends object>(
-  fields: Fields,
-  map: (secret: string, name: string) => string,
-): Fields {
-  const { secrets } = fields as Partial<ChannelInput>;
-  if (secrets === undefined || secrets === null || typeof secrets !== "object") return fields;
-  const mapped = Object.entries(secrets).map(([name, secret]) => [
-    name,
-    typeof secret === "string" ? map(secret, name) : secret,
-  ]);
-  return { ...fields, secrets: Object.fromEntries(mapped) };
-}

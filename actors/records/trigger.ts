@@ -1,8 +1,10 @@
 // The trigger record: when an agent, a team or a workflow is set to work without anybody asking, and with what.
-// Which fields a trigger has follows from its `type` (`startup`: each start of the server); adapters/http/resources/trigger-rules.ts checks that.
+// Which fields a trigger has follows from its `type` (`startup`: each start of the server; `webhook`: a signed
+// delivery to /hooks/tr_...); adapters/http/resources/trigger-rules.ts checks that.
 
 import { type Static, Type } from "../schema.ts";
 import type { ResourceKind } from "./resource.ts";
+import { secretFields } from "./secret-fields.ts";
 
 /** Limits of triggers; texts in characters. */
 export const triggerLimits = {
@@ -27,8 +29,21 @@ export const triggerLimits = {
   missed: 100,
   /** Missed times that are counted one by one; of more than that the rest is passed over as a whole. */
   missedLook: 1_000,
-  /** Bytes of what an occurrence was told (a webhook's body, a change), as JSON. */
+  /** Bytes of what an occurrence was told (a change, what one that is set off is given), as JSON. */
   dataBytes: 64 * 1_024,
+  /** Bytes of what those that wait were told, all of a trigger; one more is skipped. */
+  waitingBytes: 2 * 1_024 * 1_024,
+  /** Bytes of a webhook's body, and of what is made of it, as JSON. */
+  hookBytes: 256 * 1_024,
+  hookDataBytes: 512 * 1_024,
+  /** Signed deliveries a second that a webhook takes, and at once. */
+  hookPerSecond: 50,
+  hookBurst: 500,
+  /** Deliveries a second of one address that are not signed, and at once. */
+  unsignedPerSecond: 1,
+  unsignedBurst: 60,
+  secretChars: 1_000,
+  headerChars: 64,
   /** For how long an event is known again, days. */
   seenDays: 30,
   /** A clock that is so far behind what it showed was wrong then, ms: what it skipped may come again. */
@@ -49,7 +64,7 @@ export const triggerInput = Type.Object(
     description: Type.Optional(Type.String({ maxLength: triggerLimits.descriptionChars })),
     /** Agent, team or workflow that works. */
     target: Type.String({ pattern: "^(ag|tm|wf)_[A-Za-z0-9]{1,61}$" }),
-    type: Type.Union([Type.Literal("schedule"), Type.Literal("startup")]),
+    type: Type.Union([Type.Literal("schedule"), Type.Literal("startup"), Type.Literal("webhook")]),
     /** What it is asked; default: a sentence that says what has happened. What has happened follows as data. */
     input: Type.Optional(text(triggerLimits.inputChars)),
     /** Default true. What happens meanwhile is skipped, and times that pass are not made up for. */
@@ -69,6 +84,12 @@ export const triggerInput = Type.Object(
     /** What becomes of times that passed while nothing ran: nothing, one run for all of them, or one each. Default `once`. */
     missed: Type.Optional(
       Type.Union([Type.Literal("skip"), Type.Literal("once"), Type.Literal("all")]),
+    ),
+    /** Of `webhook`, what deliveries are signed with: `signing`. Several, with a space between them, are good at once. Write-only: shown as `***`, which is sent back to keep what is stored. */
+    secrets: Type.Optional(Type.Object({ signing: text(triggerLimits.secretChars) }, closed)),
+    /** Of `webhook`: a header with `sha256=` and the body's HMAC in hex, such as X-Hub-Signature-256 of GitHub. Default: Standard Webhooks. */
+    signature_header: Type.Optional(
+      Type.String({ pattern: "^[A-Za-z0-9-]+$", maxLength: triggerLimits.headerChars }),
     ),
     /** What becomes of an occurrence while another one is at work. Default `queue`; of a schedule `skip`. */
     concurrency: Type.Optional(
@@ -97,4 +118,5 @@ export const triggerKind: ResourceKind<TriggerInput> = {
   filters: ["name", "type", "target", "is_active"],
   sorts: ["name", "type"],
   max: triggerLimits.records,
+  ...secretFields,
 };

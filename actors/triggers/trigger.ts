@@ -127,7 +127,9 @@ function happened(
     turn.refuse({ code: "NOT_FOUND", message: `Trigger ${before.id} does not exist.` });
     return before;
   }
-  if ((turn.loaded["seen"] as readonly RecordRow[]).length > 0) {
+  // Rows that say of which type it is may be older than its record.
+  const isOther = cause !== "fire" && cause !== record.type;
+  if (isOther || (turn.loaded["seen"] as readonly RecordRow[]).length > 0) {
     turn.reply({ occurrence: null });
     return before;
   }

@@ -41,10 +41,18 @@ export function occur(
       return stopWorking({ ...state, waiting: [row] }, turn);
     case "queue": {
       const most = record.queue_max ?? triggerLimits.queueDefault;
-      if (state.waiting.length >= most) return passed(state, row, "queue-full", turn);
+      if (state.waiting.length >= most || isHeavy([...state.waiting, row])) {
+        return passed(state, row, "queue-full", turn);
+      }
       return { ...state, waiting: [...state.waiting, row] };
     }
   }
+}
+
+/** Whether what rows were told is more than a trigger keeps in mind. */
+function isHeavy(rows: readonly OccurrenceRow[]): boolean {
+  const bytes = rows.map(({ data }) => (data === undefined ? 0 : JSON.stringify(data).length));
+  return bytes.reduce((sum, one) => sum + one, 0) > triggerLimits.waitingBytes;
 }
 
 function passed(state: TriggerState, row: OccurrenceRow, why: SkipReason, turn: Turn) {

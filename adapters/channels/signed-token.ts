@@ -2,7 +2,7 @@
 // first of several secrets and taken with any, so that a secret can be changed while tokens are out.
 
 import { createHmac } from "node:crypto";
-import { isSigned } from "./signature.ts";
+import { isSigned } from "../signature.ts";
 
 /** Longest token that is looked at, characters. */
 const CHARS_MAX = 2_048;

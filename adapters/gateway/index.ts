@@ -24,7 +24,7 @@ export { personSender } from "../channels/person-sender.ts";
 export { failedSend, jsonIn } from "../channels/platform-answer.ts";
 export { register } from "../channels/registry.ts";
 export { fieldsOf, listIn, memberOf, textIn } from "../channels/sent-json.ts";
-export { isSameWord, isSigned } from "../channels/signature.ts";
+export { isSameWord, isSigned } from "../signature.ts";
 export type { ChannelUrl } from "./gateway.ts";
 export { Gateway } from "./gateway.ts";
 export type { Mountable } from "./mount.ts";

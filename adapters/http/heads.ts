@@ -1,7 +1,7 @@
 // The head of an answer, and of a request, as both servers write and read it.
 
 import { RuntimeError } from "../../runtime/errors.ts";
-import type { HttpResponse, ServerLimits } from "./server.ts";
+import type { HttpRequest, HttpResponse, ServerLimits } from "./server.ts";
 
 let dateText = "";
 let dateAtMs = 0;
@@ -166,4 +166,16 @@ export function plainAddress(address: string): string {
     return [value >> 8, value & 255];
   });
   return bytes.join(".");
+}
+
+/** Headers of a request by their names in lower case; what came twice is joined with ", ". */
+export function headersOf(request: Pick<HttpRequest, "headers">): Readonly<Record<string, string>> {
+  // Without a prototype: a header may have any name.
+  const headers: Record<string, string> = Object.create(null);
+  for (const [name, value] of request.headers()) {
+    const lower = name.toLowerCase();
+    const before = headers[lower];
+    headers[lower] = before === undefined ? value : `${before}, ${value}`;
+  }
+  return headers;
 }

@@ -7,7 +7,7 @@ import { type Happened, triggerAddress } from "../../actors/triggers/state.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { RunningSystem } from "../../runtime/pool.ts";
 import type { System, TableRow } from "../../runtime/system.ts";
-import { type StartupRow, startupsTable } from "./startups.ts";
+import { placeTables, type TriggerPlace } from "./places.ts";
 
 /** What it works with. */
 export interface KeepingParts {
@@ -40,9 +40,9 @@ export function keepTriggers(parts: KeepingParts): () => void {
 }
 
 async function tellStart({ system, nowMs }: KeepingParts, isOver: () => boolean): Promise<void> {
-  for await (const { value } of rowsOf(system.tables, systemTenant, startupsTable)) {
+  for await (const { value } of rowsOf(system.tables, systemTenant, placeTables.startup)) {
     if (isOver()) return;
-    const { tenant, trigger } = value as StartupRow;
+    const { tenant, trigger } = value as TriggerPlace;
     const happened: Happened = {
       ...{ type: "happened", cause: "startup", key: `boot:${system.boots}`, atMs: nowMs() },
     };

@@ -6,7 +6,7 @@ import type { TriggerInput } from "../../actors/records/trigger.ts";
 import { triggerAddress } from "../../actors/triggers/state.ts";
 import type { System } from "../../runtime/system.ts";
 import type { ResourceService } from "../http/resources/resource-service.ts";
-import { forgetStartup, noteStartup } from "./startups.ts";
+import { forgetPlace, notePlace } from "./places.ts";
 
 /** The service, with the actors of its records told. */
 export function toldTriggers(
@@ -15,7 +15,7 @@ export function toldTriggers(
 ): ResourceService<TriggerInput> {
   const { tables } = system;
   const before = async (tenant: string, trigger: string): Promise<void> => {
-    await noteStartup(tables, { tenant, trigger });
+    await notePlace(tables, { tenant, trigger });
     await system.ask(triggerAddress(tenant, trigger), { type: "changing" });
   };
   const after = async (
@@ -24,7 +24,7 @@ export function toldTriggers(
     row: ResourceRow<TriggerInput> | undefined,
   ): Promise<void> => {
     await system.ask(triggerAddress(tenant, trigger), { type: "set" });
-    await forgetStartup(tables, { tenant, trigger }, row?.record);
+    await forgetPlace(tables, { tenant, trigger }, row?.record);
   };
   const changed = async (
     tenant: string,

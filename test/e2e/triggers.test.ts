@@ -1,6 +1,7 @@
 // Triggers through the real door: a schedule sets an agent to work, the ledger says what became of it, and a start
 // of the server is told once.
 
+import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Product, startProduct } from "../support/product.ts";
 import type { Json } from "../support/wire-client.ts";
@@ -77,6 +78,51 @@ test("each start of the server is told once to a trigger of type startup", async
 
   await product.call("DELETE", `/v2/triggers/${id}`);
   expect((await product.call("GET", `/v2/triggers/${id}/occurrences`)).status).toBe(404);
+});
+
+test("of deliveries that are sent until they are answered, over kills, each is taken once", async () => {
+  const secret = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
+  const { id } = await post("/v2/triggers", {
+    ...{ name: "Hook", target: agent, type: "webhook", secrets: { signing: secret } },
+    ...{ queue_max: 100 },
+  });
+  let taken = 0;
+  const send = async (number: number): Promise<void> => {
+    const body = JSON.stringify({ number });
+    for (;;) {
+      const at = new Date();
+      const headers = {
+        "webhook-id": `msg_${number}`,
+        "webhook-timestamp": `${Math.floor(at.getTime() / 1_000)}`,
+        "webhook-signature": new Webhook(secret).sign(`msg_${number}`, at, body),
+      };
+      // Its connection may break, or nobody listen.
+      const sent = product.call("POST", `/hooks/${id}`, body, { key: "", headers });
+      const status = await sent.then(
+        (answer) => answer.status,
+        () => 0,
+      );
+      if (status === 202) break;
+      expect([0, 503]).toContain(status);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    taken += 1;
+  };
+  const numbers = Array.from({ length: 100 }, (_, at) => at);
+  const lanes = [0, 1, 2, 3].map(async (lane) => {
+    for (const number of numbers.filter((one) => one % 4 === lane)) await send(number);
+  });
+  for (const wanted of [20, 60]) {
+    const within = { timeout: 20_000, interval: 1 };
+    await expect.poll(() => taken, within).toBeGreaterThanOrEqual(wanted);
+    await product.kill();
+    await product.start();
+  }
+  await Promise.all(lanes);
+
+  const rows = await ledger(id, "?limit=200");
+  expect(rows.map((row) => row.data.body.number).sort((a, b) => a - b)).toEqual(numbers);
+  expect(rows.every(({ why }) => why === null)).toBe(true);
 });
 
 test("an agent that a trigger sets to work is not removed before the trigger is", async () => {

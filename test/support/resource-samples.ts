@@ -82,6 +82,8 @@ export const resourceSamples: Readonly<Record<keyof Resources["kinds"], SampleMa
     const made = await host.call("POST", "/v2/agents", { name: "Ann" });
     const common = { target: made.body.agent_key, type: "schedule" };
     const one = { ...common, name: "Hourly", cron: "0 * * * *" };
+    const hook = { name: "Hook", target: made.body.agent_key, type: "webhook" };
+    const header = { signature_header: "X-Hub-Signature-256" };
     return {
       one,
       other: { ...common, name: "Once", at: "2031-01-01T00:00:00Z", missed: "skip" },
@@ -97,6 +99,12 @@ export const resourceSamples: Readonly<Record<keyof Resources["kinds"], SampleMa
         { body: { ...one, time_zone: "Mars/Base" }, pointer: "/time_zone" },
         { body: { ...one, type: "startup" }, pointer: "/cron" },
         { body: { ...one, from: "2031-01-01T00:00:00Z" }, pointer: "/from" },
+        { body: { ...one, secrets: { signing: "x" } }, pointer: "/secrets" },
+        { body: hook, pointer: "/secrets/signing" },
+        { body: { ...hook, secrets: { signing: "***" } }, pointer: "/secrets/signing" },
+        { body: { ...hook, secrets: { signing: "whsec_x" } }, pointer: "/secrets/signing" },
+        { body: { ...hook, ...header, secrets: { signing: "x" } }, pointer: "/secrets/signing" },
+        { body: { ...hook, missed: "all" }, pointer: "/missed" },
       ],
     };
   },

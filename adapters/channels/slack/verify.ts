@@ -1,8 +1,8 @@
 // Whether a request is Slack's: an HMAC over its time and the very bytes of its body
 // (docs.slack.dev/authentication/verifying-requests-from-slack).
 
+import { isSigned } from "../../signature.ts";
 import type { ChannelRequest } from "../adapter.ts";
-import { isSigned } from "../signature.ts";
 import { slackLimits } from "./limits.ts";
 
 const TIME = /^\d{1,12}$/;

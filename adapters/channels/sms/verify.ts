@@ -1,7 +1,7 @@
 // Whether a request comes from Twilio: it signs the address that it was told to call and the form's fields.
 // The address is the configured one, never what a request says of itself: proxies and callers write that.
 
-import { isSigned } from "../signature.ts";
+import { isSigned } from "../../signature.ts";
 
 /**
  * Whether one of the tokens has signed: base64 of HMAC-SHA1 over the address and each field's name and value,

@@ -1,7 +1,7 @@
 // Whether an update comes from Telegram: it sends the word that setWebhook was told. There is no signature
 // and no time: what is sent twice is known by its update_id.
 
-import { isSameWord } from "../signature.ts";
+import { isSameWord } from "../../signature.ts";
 
 /** Whether the header is one of the words. */
 export function isFromTelegram(header: string | undefined, secrets: readonly string[]): boolean {

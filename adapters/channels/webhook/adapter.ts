@@ -4,6 +4,7 @@
 import type { ChannelData, FileRef } from "../../../actors/channels/inbound.ts";
 import type { Part, SendResult } from "../../../actors/channels/outgoing.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { verify } from "../../signed-webhook.ts";
 import type {
   ChannelEnvironment,
   ChannelRequest,
@@ -31,7 +32,6 @@ import {
 } from "./poll.ts";
 import { renderWebhook, type WebhookPart } from "./render.ts";
 import { type WebhookRules, webhookRules, webhookSettings } from "./settings.ts";
-import { verify } from "./verify.ts";
 
 const HOUR_MS = 3_600_000;
 const KEY_CHARS = 255;

@@ -10,14 +10,6 @@ export const webhookLimits = {
   fileBytes: 4 * 1024 * 1024,
   /** Characters of one part of an answer. */
   textChars: 50_000,
-  /** Difference of a signed request's time and ours, s. */
-  toleranceS: 300,
-  /** Signatures of one request that are looked at, and secrets of an account. */
-  signatures: 10,
-  secrets: 5,
-  /** Bytes of a secret: what Standard Webhooks asks for. */
-  secretBytesMin: 24,
-  secretBytesMax: 64,
   /** A status URL, s. */
   statusUrlS: 24 * 3_600,
   /** Wait of a poll and of a synchronous answer, s. */

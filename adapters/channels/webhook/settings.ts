@@ -3,6 +3,7 @@
 import { type Static, Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { type HostRule, hostOf, hostRule } from "../../egress-address.ts";
+import { headerKey, type SigningRules, secretsIn, standardKey } from "../../signed-webhook.ts";
 import { webhookLimits } from "./limits.ts";
 
 const hosts = (description: string) =>
@@ -63,27 +64,22 @@ export const webhookSettings = Type.Object(
 export type WebhookSettings = Static<typeof webhookSettings>;
 
 /** What an account goes by. */
-export interface WebhookRules {
+export interface WebhookRules extends SigningRules {
   readonly reply: "callback" | "poll" | "sync";
   readonly callbackUrl: string | null;
   readonly callbackHosts: readonly HostRule[];
   readonly fileHosts: readonly HostRule[];
   readonly syncWaitMs: number;
-  /** In lower case. */
-  readonly legacyHeader: string | null;
-  /** As they are written, and their bytes. */
+  /** As they are written. */
   readonly secrets: readonly string[];
-  readonly keys: readonly Uint8Array[];
-  readonly legacyKeys: readonly Uint8Array[];
 }
 
-const LEGACY_CHARS_MIN = 16;
 const SYNC_WAIT_S = 20;
 
 /** @throws RuntimeError INVALID with the pointer of what is missing or wrong. */
 export function webhookRules(settings: WebhookSettings): WebhookRules {
-  const secrets = wordsOf(settings.secret, "secret");
-  const legacy = wordsOf(settings.legacy_secret, "legacy_secret");
+  const secrets = secretsIn(settings.secret, "/secret");
+  const legacy = secretsIn(settings.legacy_secret, "/legacy_secret");
   if (secrets.length === 0 && legacy.length === 0) {
     throw invalid("secret", "A webhook needs a secret: whsec_ and the base64 of 24 to 64 bytes.");
   }
@@ -91,9 +87,7 @@ export function webhookRules(settings: WebhookSettings): WebhookRules {
     const name = legacy.length > 0 ? "legacy_header" : "legacy_secret";
     throw invalid(name, "legacy_header and legacy_secret go together.");
   }
-  if (legacy.some((secret) => secret.length < LEGACY_CHARS_MIN)) {
-    throw invalid("legacy_secret", `A secret has at least ${LEGACY_CHARS_MIN} characters.`);
-  }
+  const legacyKeys = legacy.map((secret) => headerKey(secret, "/legacy_secret"));
   const { reply = "poll", callback_url = null } = settings;
   const callbackHosts = rulesOf(settings.callback_hosts, "callback_hosts");
   if (callback_url !== null && httpUrl(callback_url) === null) {
@@ -113,8 +107,8 @@ export function webhookRules(settings: WebhookSettings): WebhookRules {
     syncWaitMs: (settings.sync_wait ?? SYNC_WAIT_S) * 1_000,
     legacyHeader: settings.legacy_header?.toLowerCase() ?? null,
     secrets,
-    keys: secrets.map(keyOf),
-    legacyKeys: legacy.map((secret) => Buffer.from(secret)),
+    keys: secrets.map((secret) => standardKey(secret, "/secret")),
+    legacyKeys,
   };
 }
 
@@ -135,29 +129,12 @@ export function isHostIn(url: URL, rules: readonly HostRule[]): boolean {
   });
 }
 
-function wordsOf(text: string | undefined, name: string): readonly string[] {
-  const words = (text ?? "").split(/\s+/).filter((word) => word !== "");
-  if (words.length <= webhookLimits.secrets) return words;
-  throw invalid(name, `An account has at most ${webhookLimits.secrets} secrets at once.`);
-}
-
 function rulesOf(names: readonly string[] | undefined, setting: string): readonly HostRule[] {
   return (names ?? []).map((name, index) => {
     const rule = hostRule(name);
     if (rule !== null) return rule;
     throw invalid(`${setting}/${index}`, "This is no host: api.example.com, *.example.com.");
   });
-}
-
-function keyOf(secret: string): Uint8Array {
-  const text = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret)?.[1] ?? "";
-  const bytes = Buffer.from(text, "base64");
-  const { secretBytesMin, secretBytesMax } = webhookLimits;
-  if (bytes.length >= secretBytesMin && bytes.length <= secretBytesMax) return bytes;
-  throw invalid(
-    "secret",
-    `A secret is whsec_ and the base64 of ${secretBytesMin} to ${secretBytesMax} bytes.`,
-  );
 }
 
 function invalid(name: string, message: string): RuntimeError {

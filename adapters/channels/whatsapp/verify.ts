@@ -1,8 +1,8 @@
 // Whether a request comes from Meta: the handshake when a webhook is set up, and the signature of each
 // delivery, over the bytes as they came.
 
+import { isSameWord, isSigned } from "../../signature.ts";
 import type { ChannelRequest, ChannelResponse } from "../adapter.ts";
-import { isSameWord, isSigned } from "../signature.ts";
 import { whatsappLimits } from "./limits.ts";
 
 const SIGNATURE = /^sha256=([0-9a-f]{64})$/;

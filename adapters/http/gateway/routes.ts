@@ -12,6 +12,7 @@ import type {
 } from "../../channels/adapter.ts";
 import type { Gateway } from "../../channels/gateway.ts";
 import type { LaterGateway } from "../../channels/later-gateway.ts";
+import { headersOf } from "../heads.ts";
 import { defineRoute, type Route, type RouteContext, type RouteResponse } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
 
@@ -180,17 +181,6 @@ function routeOf(account: Account, method: string, path: string, asked: string):
   if (allow.length === 0) throw nothingAt(asked);
   const message = `${method.slice(0, 20)} is no method of this path; it has ${allow.join(", ")}.`;
   throw new RuntimeError("METHOD_NOT_ALLOWED", message, { allow });
-}
-
-function headersOf(request: RouteContext["request"]): Readonly<Record<string, string>> {
-  // Without a prototype: a header may have any name.
-  const headers: Record<string, string> = Object.create(null);
-  for (const [name, value] of request.headers()) {
-    const lower = name.toLowerCase();
-    const before = headers[lower];
-    headers[lower] = before === undefined ? value : `${before}, ${value}`;
-  }
-  return headers;
 }
 
 /** Where a platform reaches an account; "" where the server does not know its own address. */

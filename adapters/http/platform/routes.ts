@@ -19,6 +19,7 @@ import { flowRoutes } from "./flows.ts";
 import { gatewayClaimRoutes } from "./gateways.ts";
 import { guardrailRoutes } from "./guardrails.ts";
 import { historyRoute } from "./history.ts";
+import { hookRoute } from "./hooks.ts";
 import { knowledgeRoutes } from "./knowledge.ts";
 import { memoryRoutes } from "./memories.ts";
 import { packRoutes } from "./packs.ts";
@@ -64,6 +65,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...skillRoutes(services),
     ...packRoutes(services),
   ];
-  // What platforms add to an address is theirs.
-  return [...routes.map((route) => ({ query: [], ...route })), ...gatewayRoutes(services.gateway)];
+  // What platforms and other programs add to an address is theirs.
+  const delivered = [hookRoute(services), ...gatewayRoutes(services.gateway)];
+  return [...routes.map((route) => ({ query: [], ...route })), ...delivered];
 }

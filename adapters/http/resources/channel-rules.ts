@@ -3,13 +3,17 @@
 
 import type { ChannelInput } from "../../../actors/channels/channel.ts";
 import { systemTenant } from "../../../actors/records/api-key.ts";
-import { HIDDEN } from "../../../actors/tools/secret-headers.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables } from "../../../runtime/system.ts";
 import type { ChannelKinds } from "../../channels/check.ts";
 import { CONFIGURED_BY, type ConfiguredMark, channelTables } from "../../channels/tables.ts";
 import type { Caller } from "../services/agent-store.ts";
-import { checkExists, type ResourceRules, type RulePlace } from "./resource-rules.ts";
+import {
+  checkExists,
+  checkSecretsGiven,
+  type ResourceRules,
+  type RulePlace,
+} from "./resource-rules.ts";
 
 const answering = ["ag", "tm", "wf"] as const;
 
@@ -31,14 +35,10 @@ export function channelRules(known?: ChannelKinds): ResourceRules<ChannelInput> 
 
 /** @throws INVALID with the pointer of a secret that says nothing, or of whoever is to answer and is not there. */
 export async function checkNamed(
-  { secrets = {}, agent, agents = {} }: ChannelInput,
+  { secrets, agent, agents = {} }: ChannelInput,
   place: Pick<RulePlace, "tables" | "tenant">,
 ): Promise<void> {
-  for (const [name, secret] of Object.entries(secrets)) {
-    if (secret !== HIDDEN) continue;
-    const message = `"${HIDDEN}" keeps a secret that is stored, and there is none of this name.`;
-    throw new RuntimeError("INVALID", message, { pointer: `/secrets/${name}` });
-  }
+  checkSecretsGiven(secrets);
   await checkExists(place, agent, { prefixes: answering, pointer: "/agent" });
   for (const [name, id] of Object.entries(agents)) {
     await checkExists(place, id, { prefixes: answering, pointer: `/agents/${name}` });

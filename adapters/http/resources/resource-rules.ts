@@ -1,6 +1,7 @@
 // What a kind of resource adds to the code that all kinds share: checks that no schema can say, and
 // which other records one names.
 
+import { HIDDEN } from "../../../actors/tools/secret-headers.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables, TableWrite } from "../../../runtime/system.ts";
 
@@ -72,6 +73,15 @@ export async function checkVersionExists(
   const row = await tables.get(tenant, `${kind.table}-versions`, `${id}.${version}`);
   if (row !== undefined) return;
   throw new RuntimeError("INVALID", `${kind.name} ${id} has no version ${version}.`, { pointer });
+}
+
+/** @throws INVALID with the pointer of a secret that says nothing: it keeps one that is not stored. */
+export function checkSecretsGiven(secrets: Readonly<Record<string, unknown>> = {}): void {
+  for (const [name, secret] of Object.entries(secrets)) {
+    if (secret !== HIDDEN) continue;
+    const message = `"${HIDDEN}" keeps a secret that is stored, and there is none of this name.`;
+    throw new RuntimeError("INVALID", message, { pointer: `/secrets/${name}` });
+  }
 }
 
 const ID = /^([a-z]{2})_[A-Za-z0-9]{1,61}$/;

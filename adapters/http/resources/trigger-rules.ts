@@ -3,30 +3,48 @@
 
 import type { TriggerInput } from "../../../actors/records/trigger.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import { checkExists, type ResourceRules } from "./resource-rules.ts";
+import { checkExists, checkSecretsGiven, type ResourceRules } from "./resource-rules.ts";
 
 const working = ["ag", "tm", "wf"] as const;
 /** Exactly one of them says when. */
 const whens = ["cron", "every", "at"] as const;
-const ofSchedules = [...whens, "time_zone", "from", "jitter", "missed"] as const;
+/** Fields that some types alone have. */
+const fieldsOf = {
+  schedule: [...whens, "time_zone", "from", "jitter", "missed"],
+  webhook: ["secrets", "signature_header"],
+} as const;
 /** Fields beside `when` that belong to one of them. */
 const belongs = { time_zone: "cron", from: "every" } as const;
 
 /** Rules of triggers. */
 export const triggerRules: ResourceRules<TriggerInput> = {
   async check(input, place) {
-    await checkSchedule(input);
+    checkFields(input);
+    if (input.type === "schedule") await checkSchedule(input);
+    if (input.type === "webhook") await checkWebhook(input);
     await checkExists(place, input.target, { prefixes: working, pointer: "/target" });
   },
   links: ({ target }) => ({ target }),
 };
 
-async function checkSchedule(input: TriggerInput): Promise<void> {
-  if (input.type !== "schedule") {
-    const other = ofSchedules.find((name) => input[name] !== undefined);
-    if (other === undefined) return;
-    throw invalid(`${other} belongs to triggers of type schedule.`, `/${other}`);
+/** No field of another type. */
+function checkFields(input: TriggerInput): void {
+  for (const [type, names] of Object.entries(fieldsOf)) {
+    if (input.type === type) continue;
+    const other = names.find((name) => input[name] !== undefined);
+    if (other === undefined) continue;
+    throw invalid(`${other} belongs to triggers of type ${type}.`, `/${other}`);
   }
+}
+
+async function checkWebhook(input: TriggerInput): Promise<void> {
+  checkSecretsGiven(input.secrets);
+  // Loaded with the first webhook.
+  const { hookRules } = await import("../../triggers/hook-rules.ts");
+  hookRules(input);
+}
+
+async function checkSchedule(input: TriggerInput): Promise<void> {
   const given = whens.filter((name) => input[name] !== undefined);
   const [when] = given;
   if (when === undefined || given.length > 1) {

@@ -26,6 +26,7 @@ import {
   type TenantOptions,
   type TenantService,
 } from "../../tenants/tenants.ts";
+import type { HookParts, Hooks } from "../../triggers/hooks.ts";
 import type { SealedTenants } from "../../vault/sealing.ts";
 import { createWebhookSecrets, type WebhookSecrets } from "../../webhooks/secrets.ts";
 import { WorkGate } from "../gate/work-gate.ts";
@@ -123,6 +124,8 @@ export interface Services {
   /** What channels send, and who speaks there. */
   readonly deliveries: DeliveryService;
   readonly triggers: TriggerService;
+  /** Deliveries to triggers: loaded with the first. */
+  hooks(): Promise<Hooks>;
   /** Accounts of channels: open from when the first is needed. */
   readonly gateway: LaterGateway;
   /** Loaded when they are first asked for. */
@@ -201,6 +204,7 @@ export function createServices(options: ServiceOptions): Services {
     versions: createVersionService(stored, store),
     ...{ chat, gateway, deliveries: createDeliveryService(system, nowMs) },
     ...{ refusals, triggers: createTriggerService(system, nowMs) },
+    hooks: laterHooks({ system, storageRoom: limited.storageRoom, nowMs }),
     dryRuns: createDryRunService({ ...guardParts, system, compute, prices, nowMs }),
     knowledge,
     ingestion,
@@ -346,6 +350,14 @@ function laterBooks(system: System, nowMs: () => number): Services["books"] {
   return () => {
     books ??= make();
     return books;
+  };
+}
+
+function laterHooks(parts: HookParts): Services["hooks"] {
+  let made: Promise<Hooks> | undefined;
+  return () => {
+    made ??= import("../../triggers/hooks.ts").then(({ createHooks }) => createHooks(parts));
+    return made;
   };
 }
 

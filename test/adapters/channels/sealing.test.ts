@@ -1,4 +1,4 @@
-// Secrets of channels as they lie on the disk: sealed wherever a record is stored, and opened for main.
+// Secrets of channels and triggers as they lie on the disk: sealed wherever a record is stored, and opened for main.
 
 import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
@@ -20,7 +20,12 @@ const SECRET = "a-secret-that-nobody-sees";
 const record = { id: "ch_1", kind: "relay", secrets: { one: SECRET, two: "***", three: "" } };
 const row = { record, version: 1, links: { agent: "ag_1" } };
 
+const hook = { record: { id: "tr_1", secrets: { signing: SECRET } }, version: 1 };
+
 test.each([
+  ["a trigger", "triggers", hook],
+  ["a version of a trigger", "triggers-versions", hook],
+  ["an answer with a trigger", "idempotency", { bodyHash: "h", at: 1, result: hook }],
   ["a record", channelTables.records, row],
   ["a version of it", channelTables.versions, row],
   ["an answer kept for a repeat", "idempotency", { bodyHash: "h", at: 1, result: row }],

@@ -6,7 +6,7 @@ import { defineChannel } from "../../../adapters/channels/define.ts";
 import { personSender } from "../../../adapters/channels/person-sender.ts";
 import { failedSend, jsonIn } from "../../../adapters/channels/platform-answer.ts";
 import { textIn } from "../../../adapters/channels/sent-json.ts";
-import { isSigned } from "../../../adapters/channels/signature.ts";
+import { isSigned } from "../../../adapters/signature.ts";
 
 export const relay = defineChannel({
   kind: "relay",

@@ -4,8 +4,8 @@ import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
-import { webhookRules } from "../../../../adapters/channels/webhook/settings.ts";
-import { verify } from "../../../../adapters/channels/webhook/verify.ts";
+import { webhookRules } from "../../adapters/channels/webhook/settings.ts";
+import { verify } from "../../adapters/signed-webhook.ts";
 
 // The vector of the specification.
 const VECTOR = {
