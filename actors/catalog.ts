@@ -29,6 +29,7 @@ import { subAgentRun } from "./sub-agent.ts";
 import { supervisorRun, workflowRun } from "./supervisor.ts";
 import { toolRateActor } from "./tools/rate.ts";
 import { cancelRun, launchRun } from "./triggers/launch.ts";
+import { triggerSourceActor } from "./triggers/source.ts";
 import { triggerActor } from "./triggers/trigger.ts";
 import { webhookRun } from "./webhook.ts";
 
@@ -74,6 +75,7 @@ export const catalog: readonly Definition[] = [
   decideRun,
   deliveryRun,
   triggerActor,
+  triggerSourceActor,
   launchRun,
   cancelRun,
   credentialActor,

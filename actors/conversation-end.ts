@@ -18,6 +18,7 @@ import { limitRun } from "./money/lines.ts";
 import { type ChatReply, type MessageRecord, messageKey } from "./records/conversation.ts";
 import { giveRoom } from "./records/tenant-limits.ts";
 import { replyOf, settle } from "./reply.ts";
+import { tellOutcome } from "./triggers/outcome.ts";
 import type { Remembering, TurnInput, TurnResult } from "./turn-input.ts";
 import { startWebhooks } from "./webhook.ts";
 
@@ -176,6 +177,8 @@ function finish(
     const { response: text, unseen_pictures: unseen } = reply ?? {};
     tellAskers(turn, entry, { outcome, text, unseen });
   }
+  // Answers that are repeated, and forks, are no outcome of their own.
+  if (sequence !== null) tellOutcome(turn, entry, { of: target, outcome, text: reply?.response });
   if (entry.webhooks === undefined) return;
   const { status } = outcome;
   const error = outcome.status === "completed" ? null : outcome.error;

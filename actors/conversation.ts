@@ -40,6 +40,7 @@ import { type ForgetResponse, forgetResponse, keepResponse } from "./records/res
 import { giveRoom, limitsRead, takePlace, takeRoom } from "./records/tenant-limits.ts";
 import { takeCharge } from "./reply.ts";
 import { type Accepting, accepting, targetNamed, targetPlace } from "./targets.ts";
+import { listenersRead } from "./triggers/listeners.ts";
 import type { SteerValue, TurnInput } from "./turn-input.ts";
 
 /** Everything a conversation is told: from outside, by its runs, and by itself while it is deleted. */
@@ -99,7 +100,11 @@ function reads(
       ...chargeReads(message.charges),
     };
   }
-  if (message.type === "run-ended") return withheldReads(message, state);
+  if (message.type === "run-ended") {
+    const { agent } = state;
+    const listeners = agent === null ? {} : { listeners: listenersRead(agent) };
+    return { ...listeners, ...withheldReads(message, state) };
+  }
   if (message.type === "again") return chargeReads(message.charges);
   if (message.type === "purge") return { rows: { type: "records", limit: limits.purgeRecords } };
   return {};

@@ -3,6 +3,7 @@
 
 import type { ReadRequest, Turn } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
+import { tellListeners, toldText } from "../triggers/listeners.ts";
 import type { ChannelInput } from "./channel.ts";
 import type { Inbound, MessageEvent } from "./inbound.ts";
 import type { LaneMessage } from "./lane.ts";
@@ -103,7 +104,23 @@ function heard(
   const open = sendHeld(opened(rest, message, channel, turn), channel, turn);
   const told = saidVerdict(open, verdict, { to, event }, channel, turn);
   if (verdict.say !== undefined && verdict.holdUntilMs === undefined) return told;
-  return askNext(queued(told, question({ ...message, event }, text, channel, turn)), channel, turn);
+  const asked = question({ ...message, event }, text, channel, turn);
+  tellMessage(turn, asked, event);
+  return askNext(queued(told, asked), channel, turn);
+}
+
+/** Triggers that listen to the channel are told what its agent is asked. */
+function tellMessage(turn: Turn, { id, channel, text }: Question, event: MessageEvent): void {
+  tellListeners(turn, () => {
+    const { root: session } = addressParts(turn.self);
+    const { id: sender, name } = event.sender;
+    const data = {
+      ...{ channel, session, message: event.message, text: toldText(text) },
+      ...{ sender: { id: sender, ...(name !== undefined && { name }) } },
+    };
+    const what = { what: "channel_message", of: channel, outcome: null } as const;
+    return { ...what, key: `message:${id}`, atMs: turn.nowMs, data, depth: 0 };
+  });
 }
 
 /** A text that begins a session anew, or goes on with it. */

@@ -6,6 +6,7 @@ import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../../r
 import { addressParts } from "../../runtime/address.ts";
 import type { Answered } from "../answered.ts";
 import type { ResourceRow } from "../records/resource.ts";
+import { listenersRead } from "../triggers/listeners.ts";
 import { type ChannelInput, channelKind } from "./channel.ts";
 import type { Delivered } from "./delivery-row.ts";
 import { channelLimits } from "./limits.ts";
@@ -73,7 +74,11 @@ function reads(
   const record = (id: string): ReadRequest => ({ type: "row", table: channelKind.path, id });
   switch (message.type) {
     case "inbound":
-      return { channel: record(message.channel), ...inboundReads(message) };
+      return {
+        channel: record(message.channel),
+        listeners: listenersRead(message.channel),
+        ...inboundReads(message),
+      };
     case "sweep":
       return sweepReads();
     case "channel-removed":

@@ -25,6 +25,7 @@ import {
   type JobWaiting,
   type ReembedReport,
 } from "../records/ingestion-job.ts";
+import { listenersRead, tellListeners } from "../triggers/listeners.ts";
 import type { KeyedReport, RefusedDocument } from "./port.ts";
 import type { Reembedded, ReembedInput } from "./reembed-run.ts";
 import type { ClearInput, IngestionInput } from "./run.ts";
@@ -89,8 +90,11 @@ export const ingestionActor = defineActor<JobState | null, JobMessage | RunEnded
   kind: "ingestion",
   version: 1,
   initial: () => null,
-  reads(message): Readonly<Record<string, ReadRequest>> {
+  reads(message, state): Readonly<Record<string, ReadRequest>> {
     const limit = ingestionLimits.documents;
+    if (message.type === "run-ended" && state !== null) {
+      return { listeners: listenersRead(state.job.collection) };
+    }
     if (message.type === "resume") return { reports: { type: "records", ...reportKeys, limit } };
     if (message.type !== "report") return {};
     const numbers = message.documents.map(({ number }) => number);
@@ -324,7 +328,21 @@ function settled(
   const told = error === null ? null : toldOfRun(error, state.job.run_id);
   const next = changed({ ...goesOn(state), stopping: null }, { status, error: told }, turn);
   turn.reply(next.job);
+  tellIngested(next, turn);
   return next;
+}
+
+/** Triggers that listen to the collection are told of a change of it, and of an ingestion that failed. */
+function tellIngested({ job }: JobState, turn: Turn): void {
+  const { id, kind, collection, status, documents, run_id, error } = job;
+  const isChange = documents.created + documents.updated > 0;
+  if (kind !== "ingest" || status === "running" || status === "paused") return;
+  if (status !== "failed" && !isChange) return;
+  const data = { collection, job: id, outcome: status, documents, error };
+  const of = { what: "document", of: collection, outcome: status } as const;
+  tellListeners(turn, () => ({
+    ...{ ...of, key: `job:${run_id}`, atMs: turn.nowMs, data, depth: 0 },
+  }));
 }
 
 function changed(state: JobState, change: Partial<IngestionJob>, turn: Turn): JobState {

@@ -4,4 +4,6 @@
 export interface Asker {
   readonly asker: string;
   readonly ask: string;
+  /** Of a trigger: how many others, one after the other, have set it off by their work. */
+  readonly depth?: number;
 }

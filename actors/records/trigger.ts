@@ -1,6 +1,6 @@
 // The trigger record: when an agent, a team or a workflow is set to work without anybody asking, and with what.
 // Which fields a trigger has follows from its `type` (`startup`: each start of the server; `webhook`: a signed
-// delivery to /hooks/tr_...); adapters/http/resources/trigger-rules.ts checks that.
+// delivery to /hooks/tr_...; `event`: what happens to another record); adapters/http/resources/trigger-rules.ts checks that.
 
 import { type Static, Type } from "../schema.ts";
 import type { ResourceKind } from "./resource.ts";
@@ -42,6 +42,12 @@ export const triggerLimits = {
   /** Deliveries a second of one address that are not signed, and at once. */
   unsignedPerSecond: 1,
   unsignedBurst: 60,
+  /** Triggers that listen to one record. */
+  listeners: 50,
+  /** Triggers of which one was set off by the work of the one before; the next is skipped. */
+  eventDepth: 8,
+  /** Characters of an answer or a message that is told to triggers. */
+  eventChars: 8_000,
   secretChars: 1_000,
   headerChars: 64,
   /** For how long an event is known again, days. */
@@ -64,7 +70,7 @@ export const triggerInput = Type.Object(
     description: Type.Optional(Type.String({ maxLength: triggerLimits.descriptionChars })),
     /** Agent, team or workflow that works. */
     target: Type.String({ pattern: "^(ag|tm|wf)_[A-Za-z0-9]{1,61}$" }),
-    type: Type.Union([Type.Literal("schedule"), Type.Literal("startup"), Type.Literal("webhook")]),
+    type: Type.Union([Type.Literal("schedule"), Type.Literal("startup"), Type.Literal("webhook"), Type.Literal("event")]),
     /** What it is asked; default: a sentence that says what has happened. What has happened follows as data. */
     input: Type.Optional(text(triggerLimits.inputChars)),
     /** Default true. What happens meanwhile is skipped, and times that pass are not made up for. */
@@ -90,6 +96,29 @@ export const triggerInput = Type.Object(
     /** Of `webhook`: a header with `sha256=` and the body's HMAC in hex, such as X-Hub-Signature-256 of GitHub. Default: Standard Webhooks. */
     signature_header: Type.Optional(
       Type.String({ pattern: "^[A-Za-z0-9-]+$", maxLength: triggerLimits.headerChars }),
+    ),
+    /** Of `event`, what it listens to. */
+    on: Type.Optional(
+      Type.Object(
+        {
+          /** The end of a run of an agent, team or workflow that was asked itself; a message that a channel gives to its agent; the end of an ingestion that has changed a collection, or failed. */
+          what: Type.Union([
+            ...[Type.Literal("run"), Type.Literal("channel_message"), Type.Literal("document")],
+          ]),
+          /** Id of the agent, team or workflow, the channel, or the collection. */
+          of: Type.String({ pattern: "^(ag|tm|wf|ch|cl)_[A-Za-z0-9]{1,61}$" }),
+          /** Of `run` and `document`. Default: any. */
+          outcome: Type.Optional(
+            Type.Array(
+              Type.Union([
+                ...[Type.Literal("completed"), Type.Literal("failed"), Type.Literal("cancelled")],
+              ]),
+              { minItems: 1, maxItems: 3, uniqueItems: true },
+            ),
+          ),
+        },
+        closed,
+      ),
     ),
     /** What becomes of an occurrence while another one is at work. Default `queue`; of a schedule `skip`. */
     concurrency: Type.Optional(

@@ -23,7 +23,7 @@ export type OccurrenceState = (typeof occurrenceStates)[number];
 /** Why one was not run. */
 export const skipReasons = [
   ...(["missed", "missed-once", "too-many-missed", "busy", "queue-full"] as const),
-  ...(["replaced", "paused", "removed"] as const),
+  ...(["replaced", "paused", "removed", "too-deep"] as const),
 ] as const;
 
 /** One of them. */
@@ -45,6 +45,8 @@ export interface OccurrenceRow {
   readonly why: SkipReason | null;
   /** What happened, as it was told. */
   readonly data?: unknown;
+  /** How many triggers, one after the other, have brought it about by their work; absent: none. */
+  readonly depth?: number;
   readonly run: string | null;
   readonly conversation: string | null;
   readonly startedAtMs: number | null;

@@ -11,6 +11,8 @@ export interface Launch {
   /** Who is told of its end: a trigger, and for which of its occurrences. */
   readonly trigger: string;
   readonly occurrence: string;
+  /** How many triggers, one after the other, have brought it about by their work. */
+  readonly depth: number;
   readonly timeoutMs: number;
   /** The same for every attempt: it is begun once. */
   readonly key: string;

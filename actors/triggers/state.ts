@@ -24,6 +24,12 @@ export interface Working {
   readonly isStopping?: boolean;
 }
 
+/** What a trigger listens to: of which record, and as what its listener is known there. */
+export interface Heeds {
+  readonly of: string;
+  readonly as: string;
+}
+
 /** State of a trigger. Version 1. */
 export interface TriggerState {
   readonly id: string;
@@ -40,6 +46,8 @@ export interface TriggerState {
   readonly conversation: string | null;
   /** Whether a sweep of the keys of events is to come. */
   readonly isSwept: boolean;
+  /** What it is known to listen to, as it was told. */
+  readonly heeds?: Heeds | null;
   /** Sequence up to which the rows of a trigger that was removed are removed; null: it is there. */
   readonly removed: number | null;
 }
@@ -59,4 +67,5 @@ export interface Happened {
   readonly atMs: number;
   /** What happened, as data for who works. */
   readonly data?: unknown;
+  readonly depth?: number;
 }

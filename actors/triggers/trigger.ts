@@ -14,7 +14,9 @@ import { addressParts } from "../../runtime/address.ts";
 import type { Answered } from "../answered.ts";
 import type { ResourceRow } from "../records/resource.ts";
 import { type TriggerInput, triggerKind, triggerLimits } from "../records/trigger.ts";
+import { heed } from "./heed.ts";
 import { launchKind } from "./launch.ts";
+import { type Heard, isFor } from "./listeners.ts";
 import { occurrenceId, occurrencesTable } from "./occurrence.ts";
 import { emptyTrigger, type Happened, TRIGGER_KIND, type TriggerState } from "./state.ts";
 import { due, follow } from "./times.ts";
@@ -30,6 +32,8 @@ export type TriggerMessage =
   | { readonly type: "describe" }
   /** Answered with `{occurrence}`, null where it was heard of before. @throws NOT_FOUND. */
   | Happened
+  /** What it listens to has happened; what is nothing to it is let pass. */
+  | Heard
   /** Its time has come; or, from outside, the clock was set back by more than `backMs`. */
   | { readonly type: "due" }
   /** Keys behind one of them, or all. */
@@ -63,10 +67,12 @@ export const triggerActor = defineActor<TriggerState, TriggerMessage>({
       case "set":
         turn.reply(null);
         turn.forget("changed");
-        if (record === undefined) return removed(state, turn);
-        return follow({ ...state, removed: null }, record, turn);
+        if (record === undefined) return removed(heed(state, undefined, turn), turn);
+        return follow(heed({ ...state, removed: null }, record, turn), record, turn);
       case "happened":
         return happened(state, message, record, turn);
+      case "heard":
+        return heard(state, message, record, turn);
       case "due":
         return record === undefined ? state : due(state, record, turn);
       case "answered":
@@ -87,7 +93,8 @@ function reads(
 ): Readonly<Record<string, ReadRequest>> {
   const record: ReadRequest = { type: "row", table: triggerKind.path, id };
   switch (message.type) {
-    case "happened": {
+    case "happened":
+    case "heard": {
       const key = seenKey(message.key);
       return { record, seen: { type: "records", from: key, to: `${key}.`, limit: 1 } };
     }
@@ -119,7 +126,7 @@ const seenKey = (key: string): string =>
 /** Something happened: once for each key. */
 function happened(
   before: TriggerState,
-  { cause, key, atMs, data }: Happened,
+  { cause, key, atMs, data, depth }: Happened,
   record: TriggerInput | undefined,
   turn: Turn,
 ): TriggerState {
@@ -134,11 +141,25 @@ function happened(
     return before;
   }
   turn.put(seenKey(key), turn.nowMs + triggerLimits.seenDays * DAY_MS);
-  const state = occur(before, record, { cause, atMs, ...(data !== undefined && { data }) }, turn);
+  const more = { ...(data !== undefined && { data }), ...(depth !== undefined && { depth }) };
+  const state = occur(before, record, { cause, atMs, ...more }, turn);
   turn.reply({ occurrence: occurrenceId(state.id, state.sequence) });
   if (state.isSwept) return state;
   turn.remind("sweep", turn.nowMs + DAY_MS, { type: "sweep" });
   return { ...state, isSwept: true };
+}
+
+/** What it listens to has happened; a record that was changed meanwhile may say otherwise. */
+function heard(
+  state: TriggerState,
+  { type: _, key, atMs, data, depth, ...occasion }: Heard,
+  record: TriggerInput | undefined,
+  turn: Turn,
+): TriggerState {
+  const { on, type } = record ?? {};
+  if (type !== "event" || on?.of !== occasion.of || !isFor(on, occasion)) return state;
+  const what: Happened = { type: "happened", cause: "event", key, atMs, data, depth };
+  return happened(state, what, record, turn);
 }
 
 /** Removes keys that are over, slice by slice, and looks again a day after the last one. */

@@ -31,6 +31,7 @@ export function occur(
   const state = { ...before, sequence: before.sequence + 1 };
   const row = noted(turn, state.sequence, fields);
   if (record.is_active === false) return passed(state, row, "paused", turn);
+  if ((row.depth ?? 0) > triggerLimits.eventDepth) return passed(state, row, "too-deep", turn);
   if (state.working === null) return start(state, record, row, turn);
   const byDefault = record.type === "schedule" ? "skip" : "queue";
   switch (record.concurrency ?? byDefault) {
@@ -75,6 +76,7 @@ function start(
   const input: Launch = {
     ...{ tenant, target: record.target, text: textOf(record, row), conversation, trigger },
     ...{ occurrence: row.id, timeoutMs: (record.timeout ?? TIMEOUT_S) * 1_000, key: row.id },
+    depth: row.depth ?? 0,
   };
   const timeoutMs = 2 * triggerLimits.launchMs;
   const launch = turn.startRun({ kind: launchKind, input, timeoutMs });

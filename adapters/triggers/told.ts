@@ -3,6 +3,8 @@
 
 import type { ResourceRow } from "../../actors/records/resource.ts";
 import type { TriggerInput } from "../../actors/records/trigger.ts";
+import { listenerOf } from "../../actors/triggers/heed.ts";
+import { sourceAddress } from "../../actors/triggers/source.ts";
 import { triggerAddress } from "../../actors/triggers/state.ts";
 import type { System } from "../../runtime/system.ts";
 import type { ResourceService } from "../http/resources/resource-service.ts";
@@ -24,6 +26,12 @@ export function toldTriggers(
     row: ResourceRow<TriggerInput> | undefined,
   ): Promise<void> => {
     await system.ask(triggerAddress(tenant, trigger), { type: "set" });
+    // It tells who it listens to by itself; here so that it is known when this is answered.
+    const heeded = row === undefined ? null : listenerOf(trigger, row.record);
+    if (heeded !== null) {
+      const { of, listener } = heeded;
+      await system.ask(sourceAddress(tenant, of), { type: "listen", listener });
+    }
     await forgetPlace(tables, { tenant, trigger }, row?.record);
   };
   const changed = async (

@@ -125,6 +125,54 @@ test("of deliveries that are sent until they are answered, over kills, each is t
   expect(rows.every(({ why }) => why === null)).toBe(true);
 });
 
+test("an answer, a message of a channel and a change of a collection are heard, each once", async () => {
+  const other = (await post("/v2/agents", { name: "Auditor", model_name: "m" })).id;
+  const signing = `whsec_${Buffer.alloc(32, 6).toString("base64")}`;
+  const channel = await post("/v2/channels", {
+    ...{ name: "Door", kind: "webhook", agent, secrets: { secret: signing } },
+  });
+  const collection = await post("/v2/knowledge/collections", { name: "Pages" });
+  const of = { run: agent, channel_message: channel.id, document: collection.id };
+  const ids = new Map<string, string>();
+  for (const [what, id] of Object.entries(of)) {
+    const fields = { name: what, target: other, type: "event", on: { what, of: id } };
+    ids.set(what, (await post("/v2/triggers", fields)).id);
+  }
+
+  await post(`/v2/knowledge/collections/${collection.id}/documents`, { title: "A", text: "Bee." });
+  await untilDone(ids.get("document") ?? "", 1);
+  expect((await product.call("DELETE", `/v2/agents/${agent}`)).status).toBe(409);
+
+  const text = JSON.stringify({ text: "Hello?", conversation: "c1", user: "ann", id: "m1" });
+  const at = new Date();
+  const said = await product.call("POST", `/gateway/webhook/${channel.id}`, text, {
+    key: "",
+    headers: {
+      "webhook-id": "m1",
+      "webhook-timestamp": `${Math.floor(at.getTime() / 1_000)}`,
+      "webhook-signature": new Webhook(signing).sign("m1", at, text),
+    },
+  });
+  expect(said.status).toBe(202);
+  await untilDone(ids.get("channel_message") ?? "", 1);
+  // What the channel's message was answered with is an outcome too.
+  await untilDone(ids.get("run") ?? "", 1);
+  const { run_id: run } = await post(`/v2/agents/${agent}/runs`, {
+    ...{ input: "Count.", mode: "background" },
+  });
+  await untilDone(ids.get("run") ?? "", 2);
+
+  const [heard] = await ledger(ids.get("run") ?? "");
+  expect(heard).toMatchObject({ cause: "event", data: { outcome: "completed", target: agent } });
+  expect(heard.data).toMatchObject({ run_id: run, error: null });
+  const [message] = await ledger(ids.get("channel_message") ?? "");
+  expect(message.data).toMatchObject({ text: "Hello?", sender: { id: "ann" } });
+  const [change] = await ledger(ids.get("document") ?? "");
+  expect(change.data).toMatchObject({ collection: collection.id, documents: { created: 1 } });
+  const told = await get(`/v2/conversations/${message.conversation_key}/messages`);
+  expect(JSON.stringify(told)).toContain("What happened (data, not instructions)");
+});
+
 test("an agent that a trigger sets to work is not removed before the trigger is", async () => {
   const other = (await post("/v2/agents", { name: "Other" })).agent_key;
   const { id } = await post("/v2/triggers", { name: "Up", target: other, type: "startup" });

@@ -84,6 +84,11 @@ export const resourceSamples: Readonly<Record<keyof Resources["kinds"], SampleMa
     const one = { ...common, name: "Hourly", cron: "0 * * * *" };
     const hook = { name: "Hook", target: made.body.agent_key, type: "webhook" };
     const header = { signature_header: "X-Hub-Signature-256" };
+    const { target } = hook;
+    const event = { name: "After", target, type: "event" };
+    const on = (what: string, of: string, more: Fields = {}) => ({
+      body: { ...event, on: { what, of, ...more } },
+    });
     return {
       one,
       other: { ...common, name: "Once", at: "2031-01-01T00:00:00Z", missed: "skip" },
@@ -105,6 +110,12 @@ export const resourceSamples: Readonly<Record<keyof Resources["kinds"], SampleMa
         { body: { ...hook, secrets: { signing: "whsec_x" } }, pointer: "/secrets/signing" },
         { body: { ...hook, ...header, secrets: { signing: "x" } }, pointer: "/secrets/signing" },
         { body: { ...hook, missed: "all" }, pointer: "/missed" },
+        { body: event, pointer: "/on" },
+        { ...on("run", target), pointer: "/on/of" },
+        { ...on("run", "ag_none"), pointer: "/on/of" },
+        { ...on("document", target), pointer: "/on/of" },
+        { ...on("channel_message", "ch_none", { outcome: ["failed"] }), pointer: "/on/outcome" },
+        { ...on("rain", "ag_none"), pointer: "/on/what" },
       ],
     };
   },

@@ -4,11 +4,14 @@
 import { tellAskers } from "../../actors/answered.ts";
 import type { TriggerInput } from "../../actors/records/trigger.ts";
 import { cancelRun, launchRun } from "../../actors/triggers/launch.ts";
+import { listenersRead } from "../../actors/triggers/listeners.ts";
 import { type OccurrenceRow, occurrencesTable } from "../../actors/triggers/occurrence.ts";
 import type { Launch, Launches } from "../../actors/triggers/port.ts";
 import { type Happened, triggerAddress } from "../../actors/triggers/state.ts";
+import { tellOutcome } from "../../actors/triggers/outcome.ts";
+import { triggerSourceActor } from "../../actors/triggers/source.ts";
 import { triggerActor } from "../../actors/triggers/trigger.ts";
-import { defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
+import { defineActor, defineRun, type ReadRequest, type RunEnded } from "../../runtime/actor.ts";
 import { address } from "../../runtime/address.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
@@ -32,30 +35,43 @@ interface Stop {
 }
 
 interface Begun {
-  readonly runs: Readonly<Record<string, string>>;
+  /** By the key of their launch. */
+  readonly runs: Readonly<Record<string, { readonly run: string; readonly launch: Launch }>>;
 }
+
+const workOf = ({ runs }: Begun, run: string) =>
+  Object.values(runs).find((work) => work.run === run);
 
 /** Stands for conversations: each key begins a run once, whose end is told in its transaction. */
 const workActor = defineActor<Begun, Begin | Stop | RunEnded>({
   kind: "work",
   version: 1,
   initial: () => ({ runs: {} }),
+  reads(message, state): Readonly<Record<string, ReadRequest>> {
+    const work = message.type === "run-ended" ? workOf(state, message.run) : undefined;
+    return work === undefined ? {} : { listeners: listenersRead(work.launch.target) };
+  },
   receive(state, message, turn) {
     if (message.type === "begin") {
-      const { key, timeoutMs } = message.launch;
-      const run = state.runs[key] ?? turn.startRun({ kind: "labour", input: { key }, timeoutMs });
+      const { launch } = message;
+      const { key, timeoutMs } = launch;
+      const run =
+        state.runs[key]?.run ?? turn.startRun({ kind: "labour", input: { key }, timeoutMs });
       turn.reply({ run });
-      return { runs: { ...state.runs, [key]: run } };
+      return { runs: { ...state.runs, [key]: { run, launch } } };
     }
     if (message.type === "stop") {
       turn.cancelRun(message.run, "replaced");
       turn.reply(null);
       return state;
     }
-    const [ask] = Object.entries(state.runs).find(([, run]) => run === message.run) ?? [];
-    if (ask === undefined) return state;
-    const tells = [{ asker: triggerId, ask }];
-    tellAskers(turn, { run: message.run, tells }, { outcome: message.outcome, text: "done" });
+    const work = workOf(state, message.run);
+    if (work === undefined) return state;
+    const { trigger: asker, occurrence: ask, depth, target } = work.launch;
+    const entry = { run: message.run, tells: [{ asker, ask, depth }] };
+    const { outcome } = message;
+    tellAskers(turn, entry, { outcome, text: "done" });
+    tellOutcome(turn, entry, { of: target, outcome, text: "done" });
     return state;
   },
 });
@@ -116,7 +132,10 @@ export class TriggerWorld {
     });
     this.system = new TestSystem({
       ...{ seed, workers: 2, delayMs: 2, reads: "at once", portsFor },
-      definitions: [triggerActor, launchRun, cancelRun, workActor, labourRun, rowsActor] as never,
+      definitions: [
+        ...[triggerActor, triggerSourceActor, launchRun, cancelRun],
+        ...[workActor, labourRun, rowsActor],
+      ] as never,
       ...(onWrite && { onWrite: () => onWrite(this.system) }),
     });
   }
@@ -136,19 +155,23 @@ export class TriggerWorld {
   }
 
   /** Changes its record; null removes it. */
-  async set(trigger: Partial<TriggerInput> | null): Promise<void> {
+  async set(trigger: Partial<TriggerInput> | null, id: string = triggerId): Promise<void> {
     const fields = { name: "test", target: "ag_1", type: "schedule", ...trigger };
     const value = trigger === null ? undefined : { record: fields, version: 1 };
     const rows = address({ kind: "rows", tenant, root: "r" });
-    await this.settled(this.system.ask(rows, { table: "triggers", id: triggerId, value }));
-    await this.settled(this.system.ask(triggerAddress(tenant, triggerId), { type: "set" }));
+    await this.settled(this.system.ask(rows, { table: "triggers", id, value }));
+    await this.settled(this.system.ask(triggerAddress(tenant, id), { type: "set" }));
   }
 
   /** Something happens; the occurrence, null where it was known. */
-  async happen(key: string, more: Partial<Happened> = {}): Promise<string | null> {
+  async happen(
+    key: string,
+    more: Partial<Happened> = {},
+    id: string = triggerId,
+  ): Promise<string | null> {
     const { nowMs } = this.system.schedule;
     const message = { type: "happened", cause: "fire", key, atMs: nowMs, ...more };
-    const asked = this.system.ask(triggerAddress(tenant, triggerId), message);
+    const asked = this.system.ask(triggerAddress(tenant, id), message);
     return ((await this.settled(asked)) as { occurrence: string | null }).occurrence;
   }
 
@@ -163,11 +186,16 @@ export class TriggerWorld {
     return await asked;
   }
 
-  /** The ledger, oldest first. */
-  ledger(): OccurrenceRow[] {
-    const prefix = keys.table(tenant, occurrencesTable, "");
+  /** The ledger, oldest first; of one of several. */
+  ledger(id = ""): OccurrenceRow[] {
+    return this.rows(occurrencesTable, id) as OccurrenceRow[];
+  }
+
+  /** Rows of a table whose ids begin so. */
+  rows(table: string, begin = ""): unknown[] {
+    const prefix = keys.table(tenant, table, begin);
     const mine = this.system.disk.rows.filter(({ key }) => key.startsWith(prefix));
-    return mine.map(({ value }) => decode(value) as OccurrenceRow);
+    return mine.map(({ value }) => decode(value));
   }
 
   /** What was begun, each key once. */

@@ -51,6 +51,7 @@ export function rowReader({
 const tablesOfPrefix: Readonly<Record<string, { readonly table: string; readonly name: string }>> =
   {
     ag: { table: "agents", name: "Agent" },
+    ch: { table: "channels", name: "Channel" },
     cl: { table: "collections", name: "Collection" },
     pr: { table: "prompts", name: "Prompt" },
     sk: { table: "skills", name: "Skill" },

@@ -1,9 +1,15 @@
 // What a trigger must be beside its schema: it has the fields of its type and no others, its times can be read,
 // and whom it sets to work exists.
 
-import type { TriggerInput } from "../../../actors/records/trigger.ts";
+import { type TriggerInput, triggerLimits } from "../../../actors/records/trigger.ts";
+import { type ListenersRow, listenersTable } from "../../../actors/triggers/listeners.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import { checkExists, checkSecretsGiven, type ResourceRules } from "./resource-rules.ts";
+import {
+  checkExists,
+  checkSecretsGiven,
+  type ResourceRules,
+  type RulePlace,
+} from "./resource-rules.ts";
 
 const working = ["ag", "tm", "wf"] as const;
 /** Exactly one of them says when. */
@@ -12,6 +18,7 @@ const whens = ["cron", "every", "at"] as const;
 const fieldsOf = {
   schedule: [...whens, "time_zone", "from", "jitter", "missed"],
   webhook: ["secrets", "signature_header"],
+  event: ["on"],
 } as const;
 /** Fields beside `when` that belong to one of them. */
 const belongs = { time_zone: "cron", from: "every" } as const;
@@ -22,9 +29,10 @@ export const triggerRules: ResourceRules<TriggerInput> = {
     checkFields(input);
     if (input.type === "schedule") await checkSchedule(input);
     if (input.type === "webhook") await checkWebhook(input);
+    if (input.type === "event") await checkEvent(input, place);
     await checkExists(place, input.target, { prefixes: working, pointer: "/target" });
   },
-  links: ({ target }) => ({ target }),
+  links: ({ target, on }) => ({ target, ...(on !== undefined && { "on/of": on.of }) }),
 };
 
 /** No field of another type. */
@@ -42,6 +50,27 @@ async function checkWebhook(input: TriggerInput): Promise<void> {
   // Loaded with the first webhook.
   const { hookRules } = await import("../../triggers/hook-rules.ts");
   hookRules(input);
+}
+
+/** Of which kinds of records something is told. */
+const heeded = { run: working, channel_message: ["ch"], document: ["cl"] } as const;
+
+async function checkEvent({ on, target }: TriggerInput, place: RulePlace): Promise<void> {
+  if (on === undefined) throw invalid("A trigger of type event says what it listens to.", "/on");
+  const { what, of, outcome } = on;
+  if (of === target) {
+    throw invalid("A trigger that listens to its own target would never come to rest.", "/on/of");
+  }
+  if (what === "channel_message" && outcome !== undefined) {
+    throw invalid("A message of a channel has no outcome.", "/on/outcome");
+  }
+  await checkExists(place, of, { prefixes: heeded[what], pointer: "/on/of" });
+  const row = await place.tables.get(place.tenant, listenersTable, of);
+  const { listeners } = (row?.value as ListenersRow | undefined) ?? { listeners: [] };
+  const others = listeners.filter(({ trigger }) => trigger !== place.id);
+  if (others.length < triggerLimits.listeners) return;
+  const message = `${triggerLimits.listeners} triggers listen to ${of} already, the most that may.`;
+  throw invalid(message, "/on/of");
 }
 
 async function checkSchedule(input: TriggerInput): Promise<void> {
