@@ -36,6 +36,8 @@ export const triggerLimits = {
   /** Bytes of a webhook's body, and of what is made of it, as JSON. */
   hookBytes: 256 * 1_024,
   hookDataBytes: 512 * 1_024,
+  /** Characters of what an occurrence was told that lists show, as JSON. */
+  listedChars: 16_384,
   /** Signed deliveries a second that a webhook takes, and at once. */
   hookPerSecond: 50,
   hookBurst: 500,
@@ -70,7 +72,12 @@ export const triggerInput = Type.Object(
     description: Type.Optional(Type.String({ maxLength: triggerLimits.descriptionChars })),
     /** Agent, team or workflow that works. */
     target: Type.String({ pattern: "^(ag|tm|wf)_[A-Za-z0-9]{1,61}$" }),
-    type: Type.Union([Type.Literal("schedule"), Type.Literal("startup"), Type.Literal("webhook"), Type.Literal("event")]),
+    type: Type.Union([
+      Type.Literal("schedule"),
+      Type.Literal("startup"),
+      Type.Literal("webhook"),
+      Type.Literal("event"),
+    ]),
     /** What it is asked; default: a sentence that says what has happened. What has happened follows as data. */
     input: Type.Optional(text(triggerLimits.inputChars)),
     /** Default true. What happens meanwhile is skipped, and times that pass are not made up for. */
@@ -103,7 +110,9 @@ export const triggerInput = Type.Object(
         {
           /** The end of a run of an agent, team or workflow that was asked itself; a message that a channel gives to its agent; the end of an ingestion that has changed a collection, or failed. */
           what: Type.Union([
-            ...[Type.Literal("run"), Type.Literal("channel_message"), Type.Literal("document")],
+            Type.Literal("run"),
+            Type.Literal("channel_message"),
+            Type.Literal("document"),
           ]),
           /** Id of the agent, team or workflow, the channel, or the collection. */
           of: Type.String({ pattern: "^(ag|tm|wf|ch|cl)_[A-Za-z0-9]{1,61}$" }),
@@ -111,7 +120,9 @@ export const triggerInput = Type.Object(
           outcome: Type.Optional(
             Type.Array(
               Type.Union([
-                ...[Type.Literal("completed"), Type.Literal("failed"), Type.Literal("cancelled")],
+                Type.Literal("completed"),
+                Type.Literal("failed"),
+                Type.Literal("cancelled"),
               ]),
               { minItems: 1, maxItems: 3, uniqueItems: true },
             ),

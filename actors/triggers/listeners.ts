@@ -13,11 +13,8 @@ export const listenersTable = "trigger-listeners";
 export type Heeded = NonNullable<TriggerInput["on"]>;
 
 /** One of them. */
-export interface Listener {
+export interface Listener extends Pick<Heeded, "what" | "outcome"> {
   readonly trigger: string;
-  readonly what: Heeded["what"];
-  /** Absent: all. */
-  readonly outcome?: Heeded["outcome"];
 }
 
 /** A row. */

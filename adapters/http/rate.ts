@@ -37,8 +37,10 @@ export function createRateLimiter(options: {
   readonly perSecond: number;
   readonly burst: number;
   readonly now?: () => number;
+  /** Who is refused. Default: This key. */
+  readonly who?: string;
 }): RateLimiter {
-  const { perSecond, burst, now = monotonic } = options;
+  const { perSecond, burst, now = monotonic, who = "This key" } = options;
   const buckets = new Map<string, Bucket>();
   const windowS = Math.max(1, Math.ceil(burst / perSecond));
   const filled = (key: string): Bucket => {
@@ -62,7 +64,7 @@ export function createRateLimiter(options: {
         const retryAfterMs = Math.ceil(((1 - bucket.tokens) / perSecond) * 1_000);
         throw new RuntimeError(
           "RATE_LIMITED",
-          `This key may send ${perSecond} requests a second (${burst} at once).`,
+          `${who} may send ${perSecond} requests a second (${burst} at once).`,
           { retryAfterMs },
         );
       }

@@ -1,5 +1,5 @@
-// What the system's tenant has of another one: its keys, what is under way of its packs, and what the
-// audit tells of it. One rule for whoever removes it row by row, and for a compaction.
+// What the system's tenant has of another one: its keys, what is under way of its packs, where its
+// triggers are found, and what the audit tells of it. One rule for whoever removes it row by row, and for a compaction.
 
 import { type ApiKey, systemTables, systemTenant } from "../../actors/records/api-key.ts";
 import { type AuditRow, auditTable } from "../../actors/records/audit.ts";
@@ -11,6 +11,7 @@ import { auditWrites } from "../audit/audit-writes.ts";
 import type { ChainEntry } from "../audit/chain.ts";
 import { logTables } from "../audit/log-tables.ts";
 import { packJournal } from "../packs/journal-tables.ts";
+import { placeTables, type TriggerPlace } from "../triggers/places.ts";
 
 /** Rows read and removed at once. */
 const PAGE_ROWS = 200;
@@ -27,6 +28,7 @@ const tablesWithOthers = [
   packJournal.applies,
   packJournal.documents,
   weightsTable,
+  ...Object.values(placeTables),
 ] as const;
 
 /**
@@ -64,6 +66,9 @@ export class SystemRows {
       }
       case packJournal.documents:
         return this.#before.has(id.slice(0, id.lastIndexOf("."))) ? "drop" : "keep";
+      case placeTables.startup:
+      case placeTables.webhook:
+        return this.#drop((value as TriggerPlace).tenant);
       case auditTable:
         return this.#ofAudit(value as AuditRow);
       case logTables.contents:

@@ -42,9 +42,9 @@ export interface HookParts {
 
 /** Nobody has signed with them: what is sent to nobody is looked at all the same. */
 const nobodys: SigningRules = {
-  keys: [createHash("sha256").update("nobody").digest()],
-  legacyHeader: null,
-  legacyKeys: [],
+  keys: [Buffer.alloc(32)],
+  legacyHeader: "x-hub-signature-256",
+  legacyKeys: [Buffer.alloc(32)],
 };
 
 const ID = /^tr_[A-Za-z0-9]{1,61}$/;
@@ -53,8 +53,12 @@ const ID = /^tr_[A-Za-z0-9]{1,61}$/;
 export function createHooks({ system, storageRoom, nowMs }: HookParts): Hooks {
   const { tables, tenants } = system;
   const { hookPerSecond, hookBurst, unsignedPerSecond, unsignedBurst } = triggerLimits;
-  const signed = createRateLimiter({ perSecond: hookPerSecond, burst: hookBurst });
-  const unsigned = createRateLimiter({ perSecond: unsignedPerSecond, burst: unsignedBurst });
+  const signed = createRateLimiter({
+    ...{ perSecond: hookPerSecond, burst: hookBurst, who: "Those who set off this trigger" },
+  });
+  const unsigned = createRateLimiter({
+    ...{ perSecond: unsignedPerSecond, burst: unsignedBurst, who: "Who proves nothing" },
+  });
 
   async function found(asked: string): Promise<TriggerPlace & { rules: SigningRules | null }> {
     const trigger = ID.test(asked) ? asked : "tr_0";

@@ -20,7 +20,8 @@ export interface LaunchParts {
 export function createLaunches({ chat, system }: LaunchParts): Launches {
   return {
     launch: async (launch, signal) => {
-      const { tenant, target, text, conversation, trigger, occurrence, timeoutMs, key, depth } = launch;
+      const { tenant, target, text, conversation, trigger, occurrence, timeoutMs, key, depth } =
+        launch;
       const { run } = await chat.background({
         caller: { tenant, keyId: null, service: TRIGGER_SERVICE },
         ...{ agent: target, text, signal, timeoutMs, stream: false },

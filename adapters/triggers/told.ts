@@ -3,12 +3,10 @@
 
 import type { ResourceRow } from "../../actors/records/resource.ts";
 import type { TriggerInput } from "../../actors/records/trigger.ts";
-import { listenerOf } from "../../actors/triggers/heed.ts";
-import { sourceAddress } from "../../actors/triggers/source.ts";
 import { triggerAddress } from "../../actors/triggers/state.ts";
 import type { System } from "../../runtime/system.ts";
 import type { ResourceService } from "../http/resources/resource-service.ts";
-import { forgetPlace, notePlace } from "./places.ts";
+import { forgetPlace, notePlace, type TriggerPlace } from "./places.ts";
 
 /** The service, with the actors of its records told. */
 export function toldTriggers(
@@ -27,11 +25,7 @@ export function toldTriggers(
   ): Promise<void> => {
     await system.ask(triggerAddress(tenant, trigger), { type: "set" });
     // It tells who it listens to by itself; here so that it is known when this is answered.
-    const heeded = row === undefined ? null : listenerOf(trigger, row.record);
-    if (heeded !== null) {
-      const { of, listener } = heeded;
-      await system.ask(sourceAddress(tenant, of), { type: "listen", listener });
-    }
+    if (row?.record.type === "event") await listens(system, { tenant, trigger }, row.record);
     await forgetPlace(tables, { tenant, trigger }, row?.record);
   };
   const changed = async (
@@ -70,4 +64,18 @@ export function toldTriggers(
       await after(tenant, id, undefined);
     },
   };
+}
+
+async function listens(
+  system: Pick<System, "ask">,
+  { tenant, trigger }: TriggerPlace,
+  record: TriggerInput,
+): Promise<void> {
+  // Loaded with the first one that listens.
+  const { listenerOf } = await import("../../actors/triggers/heed.ts");
+  const { sourceAddress } = await import("../../actors/triggers/source.ts");
+  const heeded = listenerOf(trigger, record);
+  if (heeded === null) return;
+  const { of, listener } = heeded;
+  await system.ask(sourceAddress(tenant, of), { type: "listen", listener });
 }

@@ -123,14 +123,14 @@ const filesMax: Readonly<Record<string, number>> = {
   // treasury keep budgets by, and the actor of alerts.
   "actors/money": 23,
   "actors/prompts": 7,
-  "actors/records": 58,
+  "actors/records": 60,
   "actors/routing": 24,
   "actors/skills": 1,
   "actors/team": 1,
   "actors/text": 6,
   "actors/tools": 11,
-  // In the catalog of workers, with what main says to triggers.
-  "actors/triggers": 9,
+  // In the catalog of workers, with what main says to triggers, and what tells those that listen.
+  "actors/triggers": 14,
   adapters: 52,
   "adapters/a2a": 3,
   "adapters/audit": 8,
@@ -141,7 +141,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "adapters/credentials": 2,
   "adapters/embed": 10,
   "adapters/graphs": 2,
-  "adapters/http": 220,
+  "adapters/http": 221,
   "adapters/knowledge": 43,
   "adapters/llm": 6,
   "adapters/mcp": 1,

@@ -53,7 +53,11 @@ const occurrenceSchema = named(
       ),
       late_ms: Type.Integer({ description: "Begun so long after it was due." }),
       why: orNull(Type.Union(skipReasons.map((one) => Type.Literal(one)))),
-      data: orNull(Type.Unknown({ description: "What happened, as it was told." })),
+      data: orNull(
+        Type.Unknown({
+          description: `What happened, as it was told; of more than ${triggerLimits.listedChars} characters as JSON null in lists.`,
+        }),
+      ),
       run_id: orNull(text),
       conversation_key: orNull(text),
       started_at: orNull(time),
@@ -120,7 +124,7 @@ export function triggerRoutes({
       method: "GET",
       pattern: "/v2/triggers/{id}/occurrences",
       summary: "List what became of a trigger's occurrences",
-      description: `Each time that came due and each thing that happened, newest first, with why what was skipped was; of one \`state\` where it is given. The newest ${triggerLimits.kept} are kept.`,
+      description: `Each time that came due and each thing that happened, newest first, with why what was skipped was; of one \`state\` where it is given; what was told at length is shown with the one occurrence alone. The newest ${triggerLimits.kept} are kept.`,
       permission: "conversations.read",
       query: [...pageQuery, "state"],
       responses: answers(200, pageOf(occurrenceSchema), "A page of the ledger."),

@@ -2,7 +2,7 @@
 // and whom it sets to work exists.
 
 import { type TriggerInput, triggerLimits } from "../../../actors/records/trigger.ts";
-import { type ListenersRow, listenersTable } from "../../../actors/triggers/listeners.ts";
+import type { ListenersRow } from "../../../actors/triggers/listeners.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import {
   checkExists,
@@ -65,6 +65,8 @@ async function checkEvent({ on, target }: TriggerInput, place: RulePlace): Promi
     throw invalid("A message of a channel has no outcome.", "/on/outcome");
   }
   await checkExists(place, of, { prefixes: heeded[what], pointer: "/on/of" });
+  // Loaded with the first one that listens.
+  const { listenersTable } = await import("../../../actors/triggers/listeners.ts");
   const row = await place.tables.get(place.tenant, listenersTable, of);
   const { listeners } = (row?.value as ListenersRow | undefined) ?? { listeners: [] };
   const others = listeners.filter(({ trigger }) => trigger !== place.id);

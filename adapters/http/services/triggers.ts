@@ -23,7 +23,7 @@ export interface TriggerService {
     of: { readonly tenant: string; readonly trigger: string; readonly data: unknown },
     once: OnceKey | null,
   ): Promise<string>;
-  /** Newest first; of one state where it is given. */
+  /** Newest first; of one state where it is given. What was told at length is left out. */
   occurrences(
     of: {
       readonly tenant: string;
@@ -36,8 +36,14 @@ export interface TriggerService {
   occurrence(tenant: string, trigger: string, id: string): Promise<OccurrenceRow>;
 }
 
-/** Rows that are read to find those of one state: the whole ledger of a trigger at most. */
-const ROWS_A_READ = 200;
+/** Rows that are read at once: of a webhook's half a megabyte each. */
+const ROWS_A_READ = 25;
+
+/** As lists show it: without what was told at length. */
+function listed(row: OccurrenceRow): OccurrenceRow {
+  const isLong = (JSON.stringify(row.data) ?? "").length > triggerLimits.listedChars;
+  return isLong ? { ...row, data: null } : row;
+}
 
 /** The service over a system. */
 export function createTriggerService(
@@ -74,7 +80,7 @@ export function createTriggerService(
           if (items.length === limit) {
             return { items, next: items.at(-1)?.id.slice(prefix.length) ?? null };
           }
-          items.push(row);
+          items.push(listed(row));
         }
         from = rows.at(-1)?.id;
         if (rows.length < ROWS_A_READ) return { items, next: null };

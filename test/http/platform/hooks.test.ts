@@ -4,6 +4,9 @@
 import { createHmac } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { SystemRows } from "../../../adapters/tenants/system-rows.ts";
+import { placeTables } from "../../../adapters/triggers/places.ts";
+import { newId } from "../../../runtime/id.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import type { Answer, Json } from "../../support/wire-client.ts";
 
@@ -27,11 +30,9 @@ async function hook(more: object = {}): Promise<string> {
   return made.body.id;
 }
 
-let count = 0;
-
 function signed(
   body: string,
-  { id = `msg_${(count += 1)}`, secret = SECRET, at = new Date() } = {},
+  { id = newId("msg", Date.now()), secret = SECRET, at = new Date() } = {},
 ): Readonly<Record<string, string>> {
   return {
     "webhook-id": id,
@@ -107,13 +108,13 @@ test("while a secret is replaced both are good; then the old one is not", async 
 });
 
 test("a delivery as GitHub signs it is taken where the trigger says so, and known by its body", async () => {
-  // GitHub's published example.
+  const secret = "It's_a_Secret_to_Everybody";
   const id = await hook({
-    secrets: { signing: "It's a Secret to Everybody".replaceAll(" ", "_") },
+    secrets: { signing: secret },
     signature_header: "X-Hub-Signature-256",
   });
   const of = (body: string) => {
-    const mac = createHmac("sha256", "It's_a_Secret_to_Everybody").update(body).digest("hex");
+    const mac = createHmac("sha256", secret).update(body).digest("hex");
     return { "X-Hub-Signature-256": `sha256=${mac}`, "X-GitHub-Event": "push" };
   };
   const body = "Hello, World!";
@@ -158,4 +159,33 @@ test("of one that is removed nothing is taken any more", async () => {
   await host.call("DELETE", `/v2/triggers/${id}`);
 
   expect((await deliver(id, "{}", signed("{}"))).status).toBe(401);
+});
+
+test("what a delivery said at length is shown with its occurrence, and not in lists", async () => {
+  const id = await hook();
+  const body = JSON.stringify({ text: "x".repeat(20_000) });
+  const { occurrence } = (await deliver(id, body, signed(body))).body;
+
+  expect((await ledger(id))[0].data).toBe(null);
+  const one = await host.call("GET", `/v2/triggers/${id}/occurrences/${occurrence}`);
+  expect(one.body.data.body.text.length).toBe(20_000);
+});
+
+test("where the triggers of a removed tenant are found goes with it", () => {
+  const rows = new SystemRows((tenant) => tenant === "tn_gone");
+  const left = Object.values(placeTables).flatMap((table) =>
+    ["tn_gone", "tn_here"].map((tenant) => rows.left(table, "tr_1", { tenant, trigger: "tr_1" })),
+  );
+
+  expect(left).toEqual(["drop", "keep", "drop", "keep"]);
+});
+
+// Last: its refusals are counted for all of this file.
+test("who proves nothing is refused for a while at last, and who signs is not", async () => {
+  const id = await hook();
+  const statuses: number[] = [];
+  for (let at = 0; at < 80; at += 1) statuses.push((await deliver(id, "{}", {})).status);
+
+  expect([...new Set(statuses)].sort()).toEqual([401, 429]);
+  expect((await deliver(id, "{}", signed("{}"))).status).toBe(202);
 });

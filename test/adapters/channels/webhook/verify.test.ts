@@ -4,8 +4,8 @@ import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
-import { webhookRules } from "../../adapters/channels/webhook/settings.ts";
-import { verify } from "../../adapters/signed-webhook.ts";
+import { webhookRules } from "../../../../adapters/channels/webhook/settings.ts";
+import { verify } from "../../../../adapters/signed-webhook.ts";
 
 // The vector of the specification.
 const VECTOR = {
@@ -107,8 +107,17 @@ test("what the standard's library signs is taken, whatever it says", () => {
   );
 });
 
-// GitHub's published example of the older header.
 const LEGACY = { legacy_header: "X-Hub-Signature-256", legacy_secret: "It'saSecrettoEverybody" };
+
+test("the example that GitHub has published is taken", () => {
+  const legacyKeys = [Buffer.from("It's a Secret to Everybody")];
+  const signature = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+  const rules = { keys: [], legacyHeader: "x-hub-signature-256", legacyKeys };
+  const headers = { "x-hub-signature-256": `sha256=${signature}` };
+
+  expect(verify({ headers, body: bytesOf("Hello, World!") }, rules, NOW_MS).ok).toBe(true);
+  expect(verify({ headers, body: bytesOf("Hello, World") }, rules, NOW_MS).ok).toBe(false);
+});
 
 test("the older header is taken where it is configured, in either case of hexadecimal, and else never", () => {
   const body = bytesOf("Hello, World!");
