@@ -144,6 +144,7 @@ const searchLane = {
   idleMs: 60_000,
 } as const;
 const computeTasks = new URL("./compute-tasks.js", import.meta.url).href;
+const scriptTasks = new URL("./sandbox/tasks.js", import.meta.url).href;
 
 /** What of the configuration the engines' ports are built from. */
 function hostConfig(
@@ -175,6 +176,7 @@ function tasksOf(config: Config): NonNullable<SystemOptions["tasks"]> {
     [layoutTaskName]: { url: computeTasks, name: "layoutPicture" },
     [readSkillTaskName]: { url: computeTasks, name: "readSkills" },
     [trainTaskName]: { url: computeTasks, name: "trainRouter" },
+    "script.run": { url: scriptTasks, name: "runScriptTask" },
     ...embedTasks(config.embedding),
     "knowledge.merge": {
       url: new URL("./merge-tasks.js", import.meta.url).href,

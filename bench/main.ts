@@ -39,6 +39,7 @@ import { runtimeSpawn } from "./questions/runtime-spawn.ts";
 import { runtimeSteps } from "./questions/runtime-steps.ts";
 import { runtimeTell } from "./questions/runtime-tell.ts";
 import { runtimeWake } from "./questions/runtime-wake.ts";
+import { sandbox } from "./questions/sandbox.ts";
 import { startup } from "./questions/startup.ts";
 import { streams } from "./questions/streams.ts";
 import { teamTurns } from "./questions/team-turns.ts";
@@ -78,6 +79,7 @@ const questions: readonly Question[] = [
   crudReads,
   routing,
   guardrails,
+  sandbox,
   runtimeDurable,
   runtimeAck,
   runtimeWake,

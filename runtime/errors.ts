@@ -83,6 +83,7 @@ export const errorTable = {
   STEPS_EXHAUSTED: fail(500),
   DEPTH_EXHAUSTED: fail(500),
   TASK_MEMORY: fail(500),
+  SCRIPT_FAILED: fail(500),
   OUTPUT_INVALID: fail(502),
   PROVIDER_FAILED: fail(502),
   URL_FAILED: fail(502),

@@ -19,9 +19,9 @@ export interface NodePlace {
 const ID = /^[A-Za-z0-9_.-]{1,64}$/;
 const EVENT = /^[A-Za-z0-9_-]{1,64}$/;
 const TOOL = /^tl_[A-Za-z0-9]{1,61}$/;
-/** Built-in tools that a graph may call beside records; agents have nodes of their own. */
+/** Built-in tools that a graph may call beside records; agents have nodes of their own, and a script has its code. */
 const callable: readonly string[] = toolTypes.filter(
-  (type: string) => type !== "delegate" && type !== "handoff",
+  (type: string) => type !== "delegate" && type !== "handoff" && type !== "script",
 );
 const DAY_MS = 24 * 3_600_000;
 

@@ -31,6 +31,7 @@ export const toolTypes = [
   "handoff",
   "remote_agent",
   "send_file",
+  "script",
 ] as const;
 
 /** Name of a built-in type. */
@@ -68,6 +69,7 @@ const toolType = Type.Union([
   Type.Literal("handoff"),
   Type.Literal("remote_agent"),
   Type.Literal("send_file"),
+  Type.Literal("script"),
 ]);
 const toolName = Type.String({ pattern: "^[a-zA-Z0-9_-]{1,64}$" });
 const condition = Type.String({ minLength: 1, maxLength: toolLimits.conditionChars });

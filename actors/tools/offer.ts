@@ -21,7 +21,7 @@ import { targetPlace } from "../targets.ts";
 import type { Found } from "./found.ts";
 import { configLinks } from "./links.ts";
 import type { Tool } from "./tool.ts";
-import type { FilesOut, ToolConfig, ToolPlace } from "./tool-type.ts";
+import type { FilesOut, OtherTools, ToolConfig, ToolPlace } from "./tool-type.ts";
 import { builtinTools } from "./tool-types.ts";
 
 /** Whose tools they are, and where they are used. */
@@ -47,7 +47,20 @@ export async function offerTools(
   const found = versions ? { versions, names: {} } : await lookUp(uses, place);
   const names = new Map([...place.names, ...Object.entries(found.names)]);
   const settings = await Promise.all(uses.map((use) => settingsOf(use, place, found)));
-  return settings.map((one) => toolOf(one, { ...place, names, files: found.files }));
+  const own = { ...place, names, files: found.files };
+  return settings.map((one) => toolOf(one, { ...own, others: othersOf(settings, own) }));
+}
+
+/** What no script calls: what ends the answer, counts what it has sent, or could call it in turn. */
+const notForScripts: ReadonlySet<string> = new Set(["handoff", "send_file", "script"]);
+
+function othersOf(settings: readonly Settings[], place: Offered): OtherTools {
+  return (name, permissions) => {
+    const one = settings.find((some) => some.name === name);
+    if (one === undefined || notForScripts.has(one.type)) return undefined;
+    const both = permissionsOf(one).filter((permission) => permissions.has(permission));
+    return toolOf({ ...one, permissions: both }, place);
+  };
 }
 
 /** Built-in types that something is looked up for. */

@@ -7,7 +7,7 @@ import type { Permission, ToolTypeName } from "../records/tool.ts";
 import type { TSchema } from "../schema.ts";
 import type { Meter } from "../spend.ts";
 import type { TurnReference } from "../turn-input.ts";
-import type { HandoffTool, RunTool, StepTool } from "./tool.ts";
+import type { HandoffTool, RunTool, StepTool, Tool } from "./tool.ts";
 
 /** A JSON object that the type's schema has let through. */
 export type ToolConfig = Readonly<Record<string, unknown>>;
@@ -26,7 +26,11 @@ export interface ToolPlace {
   readonly files?: FilesOut | undefined;
   /** Names of agents and sub-agents that tools lead to, by their ids. */
   readonly names: ReadonlyMap<string, string>;
+  readonly others?: OtherTools;
 }
+
+/** Another tool of the same list, with no more permissions than these; undefined where no script may call it. */
+export type OtherTools = (name: string, permissions: ReadonlySet<Permission>) => Tool | undefined;
 
 /** Where files go. */
 export interface FilesOut {

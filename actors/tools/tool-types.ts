@@ -8,6 +8,7 @@ import { handoffTool } from "./handoff.ts";
 import { httpRequestTool } from "./http-request.ts";
 import { knowledgeSearchTool } from "./knowledge-search.ts";
 import { remoteAgentTool } from "./remote-agent.ts";
+import { scriptTool } from "./script.ts";
 import { sendFileTool } from "./send-file.ts";
 import type { ToolType } from "./tool-type.ts";
 
@@ -21,4 +22,5 @@ export const builtinTools: Readonly<Record<ToolTypeName, ToolType>> = {
   handoff: handoffTool,
   remote_agent: remoteAgentTool,
   send_file: sendFileTool,
+  script: scriptTool,
 };

@@ -55,8 +55,19 @@ export async function checkTools(uses: readonly ToolUse[], place: ToolCheckPlace
     }
     taken.add(name);
   }
+  for (const [at, use] of uses.entries()) checkGranted(use, taken, `/tools/${at}/config/tools`);
   for (const [pointer, id] of Object.entries(useLinks(uses, "/tools"))) {
     await checkNamed(id, place, pointer);
+  }
+}
+
+/** The tools of a script are others of whoever has it; a record's are looked for when it is called. */
+function checkGranted({ tool, config }: ToolUse, names: ReadonlySet<string>, pointer: string) {
+  const granted = tool === "script" ? config?.["tools"] : undefined;
+  if (!Array.isArray(granted)) return;
+  for (const [at, name] of granted.entries()) {
+    if (names.has(name) && !RESERVED.includes(name)) continue;
+    throw invalid(`There is no tool ${name} beside the script.`, `${pointer}/${at}`);
   }
 }
 

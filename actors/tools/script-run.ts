@@ -1,0 +1,97 @@
+// What is asked of the sandbox and what comes of it, as plain data. A run of a script is a function of what it is
+// given: where it waits for tools it ends with the calls that it wants, and is run anew, from its beginning, with
+// what they gave. So nothing is held while a person decides about a call, or while the server is down.
+
+import type { ErrorCode } from "../../runtime/errors.ts";
+
+/** Name of the task in the compute pool. */
+export const runScriptTask = "script.run";
+
+/** Limits of scripts. */
+export const scriptLimits = {
+  /** A script in a configuration, and a file of one, characters. */
+  codeChars: 64_000,
+  fileChars: 256 * 1_024,
+  /** One run of a script: default and most, ms. */
+  timeoutMs: 1_000,
+  timeoutMsMax: 30_000,
+  /** So much longer it has to begin, and where it does not listen; then its thread is ended, ms. */
+  threadMs: 3_000,
+  /** Memory of one run: default, least and most, MiB. */
+  memoryMb: 32,
+  memoryMbMin: 1,
+  memoryMbMax: 256,
+  /** Its arguments and its result, characters of JSON. */
+  argumentChars: 256 * 1_024,
+  resultChars: 256 * 1_024,
+  /** Levels of lists and objects within each other in a result. */
+  resultDepth: 64,
+  /** Tools granted to one, calls that it makes, times that it waits for some, and characters of the arguments of one. */
+  tools: 16,
+  calls: 32,
+  rounds: 16,
+  callChars: 64 * 1_024,
+  /** What it logs in one run. */
+  logLines: 100,
+  logChars: 10_000,
+  /** Of an error that it throws, or its stack. */
+  errorChars: 1_000,
+  /** A run may wait so long for a thread, ms. */
+  waitMs: 30_000,
+} as const;
+
+/** Configuration of a script. */
+export interface ScriptConfig {
+  readonly code: string;
+  readonly timeout_ms?: number;
+  readonly memory_mb?: number;
+  readonly tools?: readonly string[];
+}
+
+/** A call that a script makes. */
+export interface ScriptCall {
+  readonly name: string;
+  /** As JSON. */
+  readonly arguments: string;
+}
+
+/** What a call gave. */
+export interface ScriptAnswer extends ScriptCall {
+  readonly value: unknown;
+  /** Set when it failed. */
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** One run. */
+export interface ScriptRequest {
+  /** JavaScript: a module with a default export. */
+  readonly code: string;
+  /** Of its stacks and messages. */
+  readonly file: string;
+  readonly args: unknown;
+  readonly tools: readonly string[];
+  readonly answers: readonly ScriptAnswer[];
+  /** What its clock shows, and what its random numbers come from. */
+  readonly nowMs: number;
+  readonly seed: number;
+  readonly timeoutMs: number;
+  readonly memoryMb: number;
+}
+
+/** Why a script gave nothing. */
+export type ScriptFault = Extract<ErrorCode, "SCRIPT_FAILED" | "DEADLINE" | "TASK_MEMORY">;
+
+/** What came of a run. */
+export type ScriptOutcome =
+  | { readonly type: "done"; readonly value: unknown; readonly logs: readonly string[] }
+  | {
+      readonly type: "calls";
+      readonly calls: readonly ScriptCall[];
+      readonly logs: readonly string[];
+    }
+  | {
+      readonly type: "failed";
+      readonly code: ScriptFault;
+      readonly message: string;
+      readonly logs: readonly string[];
+    };

@@ -1,0 +1,9 @@
+// The sandbox's work as tasks of the compute pool. A module of its own: a thread that runs scripts loads nothing else.
+
+import type { ScriptOutcome, ScriptRequest } from "../../actors/tools/script-run.ts";
+import { runScript } from "./run-script.ts";
+
+/** Runs a script. */
+export async function runScriptTask(input: unknown): Promise<ScriptOutcome> {
+  return await runScript(input as ScriptRequest);
+}
