@@ -245,6 +245,8 @@ export interface RunContext<Ports = Data> {
   /** Run id; children have their parent's id, a dot and a number, and an `a` when they speak aside. */
   readonly id: string;
   readonly tenant: string;
+  /** W3C traceparent of what started its root run; absent: it begins a trace. */
+  readonly trace?: string | undefined;
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
   readonly ports: Ports;

@@ -43,7 +43,7 @@ export type { RunningSystem, SystemOptions } from "./pool.ts";
 export { startSystem } from "./pool.ts";
 export type { Program } from "./program.ts";
 export { runProgram } from "./program.ts";
-export type { LogEntry } from "./runs/log-entry.ts";
+export type { Entry, EntryTime, LogEntry } from "./runs/log-entry.ts";
 export type { LogPage } from "./runs/run-log.ts";
 export type { MergedFigures } from "./shared/figures.ts";
 export type {

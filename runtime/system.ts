@@ -56,6 +56,8 @@ export interface RunRow {
   readonly endedAt: number | null;
   readonly outcome: Data;
   readonly reply: Data;
+  /** W3C traceparent of what started it. */
+  readonly trace?: string;
 }
 
 /** One page of a list that runs from the newest to the oldest. */

@@ -33,6 +33,8 @@ export interface ChannelAsk extends AccountRef {
   readonly onBusy: "enqueue" | "interrupt" | "merge" | "steer";
   /** The same for every attempt: it is asked once. */
   readonly key: string;
+  /** W3C traceparent of the message. */
+  readonly trace?: string;
 }
 
 /** What an ask began. */

@@ -32,12 +32,15 @@ const LATER_MS = [2_000, 10_000, 60_000, 300_000, 900_000];
 /** Kind `channel-ask`. */
 export const askRun = defineRun<ChannelAsk, ChannelAsked, Pick<Ports, "channels">>({
   kind: askKind,
-  run: async (ask, context) =>
-    await context.step("ask", async ({ signal }) => await context.ports.channels.ask(ask, signal), {
+  run: async (ask, context) => {
+    const { channels } = context.ports;
+    const traced = context.trace === undefined ? ask : { ...ask, trace: context.trace };
+    return await context.step("ask", async ({ signal }) => await channels.ask(traced, signal), {
       // It has a key: asked again it is the same question.
       repeat: "safe",
       timeoutMs: channelLimits.askMs,
-    }),
+    });
+  },
 });
 
 /** A place to say something in. */

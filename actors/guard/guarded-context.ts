@@ -78,6 +78,9 @@ export class GuardedContext implements RunContext<Ports>, WithGuard {
   get tenant(): string {
     return this.#inner.tenant;
   }
+  get trace(): string | undefined {
+    return this.#inner.trace;
+  }
   get deadlineMs(): number {
     return this.#inner.deadlineMs;
   }

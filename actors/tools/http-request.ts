@@ -6,6 +6,7 @@ import type { UsedToken } from "../credentials/use.ts";
 import { limits } from "../limits.ts";
 import { tokenRef } from "../records/token.ts";
 import { Type } from "../schema.ts";
+import { outgoingTrace } from "../trace/trace-context.ts";
 import type { WebAnswer } from "../web.ts";
 import { unfit } from "./authorized.ts";
 import {
@@ -122,8 +123,11 @@ function make(config: ToolConfig, { context }: ToolPlace, terms: ToolTerms) {
       return `${methodOf(given)} needs the permission "${need}", which this tool does not have.`;
     },
     perform: async ({ arguments: given, operation, ...use }: Parameters<Perform>[0]) => {
-      const key = isSafe(given) ? {} : { "idempotency-key": operation };
-      const request = requestOf(own, methodOf(given), given, key);
+      const step = operation.slice(context.id.length + 1);
+      const request = requestOf(own, methodOf(given), given, {
+        ...(!isSafe(given) && { "idempotency-key": operation }),
+        traceparent: outgoingTrace(context, step),
+      });
       return await unfit(use.token, async () => {
         const answer = await ask(request, use);
         return { status: answer.status, result: resultOf(answer) };

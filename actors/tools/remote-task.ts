@@ -6,6 +6,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { RenewedToken, UsedToken } from "../credentials/use.ts";
 import { limits } from "../limits.ts";
 import type { Ports } from "../ports.ts";
+import { outgoingTrace } from "../trace/trace-context.ts";
 import type { SecretTexts, WebAnswer } from "../web.ts";
 import { createRemoteStream } from "./remote-stream.ts";
 import {
@@ -241,11 +242,15 @@ type Asker = (
   onText?: (piece: string) => void,
 ) => Promise<WebAnswer>;
 
-function asker({ ports, tenant }: Context, as: As, timeoutMs: number): Asker {
+function asker(context: Context, as: As, timeoutMs: number): Asker {
+  const { ports, tenant } = context;
   const { config, token } = as;
+  const traceparent = outgoingTrace(context, "");
   const auth = token === undefined ? {} : { auth: token.id };
   return async (place, wanted, signal, onText) => {
-    const request = { ...remoteRequest(config, place, wanted), ...(onText && { onText }) };
+    const asked = remoteRequest(config, place, wanted);
+    const headers = { traceparent, ...asked.headers };
+    const request = { ...asked, headers, ...(onText && { onText }) };
     const terms = {
       tenant,
       ...auth,

@@ -103,6 +103,7 @@ async function asked(
   const caller = { tenant, keyId: null, service: CHANNEL_SERVICE };
   const accepted = await chat.background({
     ...{ caller, agent, conversation: null, opens: conversation, user, onBusy, signal },
+    ...(ask.trace !== undefined && { trace: ask.trace }),
     // A message of files alone that nobody can read says so to the agent.
     text: text === "" && files.pictures.length === 0 ? left : text,
     pictures: files.pictures,

@@ -3,6 +3,7 @@
 
 import type { Inbound } from "../../actors/channels/inbound.ts";
 import { inboundMessage, type Taken, type Verdict } from "../../actors/channels/session-message.ts";
+import { beginTrace } from "../../actors/trace/trace-context.ts";
 import { errorTable, toErrorData } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { System } from "../../runtime/system.ts";
@@ -87,8 +88,10 @@ async function takeOne(
     ...(verdict && { verdict }),
   };
   const { to, message } = inboundMessage({ tenant, channel, scope }, outcome.event, about);
+  // One trace from the message to what is delivered for it; the same event has the same one.
+  const trace = beginTrace(`${tenant}/${channel}/${nameOfEvent(event.dedupe)}`);
   try {
-    (await system.ask(to, message, { timeoutMs: TAKE_MS })) as Taken;
+    (await system.ask(to, message, { timeoutMs: TAKE_MS, trace })) as Taken;
   } catch (error) {
     const { code, message: why } = toErrorData(error);
     // The same event would be refused for ever, and with it all that come in its delivery.

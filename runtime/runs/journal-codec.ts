@@ -1,15 +1,19 @@
 // How log entries are stored. A run's log repeats the names of fields and its own id in every entry,
 // and that was a third of what a short run stored: an entry is therefore a list, `[code, run, ...]`,
 // of its fields at the places below, and a run is named by what its id has after its root's ("" for
-// the root itself).
+// the root itself). When it was made stands before those fields, where its code says so: most entries have
+// no fields at the last places, and a list holds all up to its last one.
 
 import { RuntimeError } from "../errors.ts";
 import { rootRunOf } from "../frame.ts";
 import { decode, encode } from "../store/codec.ts";
-import type { LogEntry } from "./log-entry.ts";
+import type { EntryTime, LogEntry } from "./log-entry.ts";
 
 type Type = LogEntry["type"];
-type FieldOf<T extends Type> = Exclude<keyof Extract<LogEntry, { type: T }>, "type" | "run">;
+type FieldOf<T extends Type> = Exclude<
+  keyof Extract<LogEntry, { type: T }>,
+  "type" | "run" | keyof EntryTime
+>;
 
 /** Stored code of each type. A code is never given to another type. */
 const CODES: Readonly<Record<Type, number>> = {
@@ -53,6 +57,8 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   "unless",
   "mark",
 ]);
+/** Added to the code of an entry with its times: a small number still, and no code is so large. */
+const TIMED = 64;
 /** The field that names another run. */
 const RUN = "parent";
 
@@ -87,7 +93,12 @@ export function decodeChunk(bytes: Uint8Array, root: string): LogEntry[] {
 
 function packed(entry: LogEntry): unknown[] {
   const given = entry as unknown as Readonly<Record<string, unknown>>;
-  const values: unknown[] = [CODES[entry.type], suffixOf(entry.run)];
+  const { afterMs, tookMs = 0 } = entry;
+  const code = CODES[entry.type];
+  const values: unknown[] =
+    afterMs === undefined
+      ? [code, suffixOf(entry.run)]
+      : [code + TIMED, suffixOf(entry.run), afterMs, tookMs];
   for (const field of FIELDS.get(entry.type) ?? []) {
     values.push(field === RUN ? suffixOf(String(given[field])) : given[field]);
   }
@@ -95,12 +106,17 @@ function packed(entry: LogEntry): unknown[] {
   return values;
 }
 
-function unpacked([code, run, ...values]: readonly unknown[], root: string): LogEntry {
-  const type = TYPES.get(Number(code));
+function unpacked([stored, run, ...all]: readonly unknown[], root: string): LogEntry {
+  const isTimed = Number(stored) >= TIMED;
+  const code = isTimed ? Number(stored) - TIMED : Number(stored);
+  const values = isTimed ? all.slice(2) : all;
+  const type = TYPES.get(code);
   if (type === undefined) {
     throw new RuntimeError("FOREIGN_DATA", `A log entry is of type ${code}, unknown here.`);
   }
   const entry: Record<string, unknown> = { type, run: `${root}${run}` };
+  if (isTimed) entry["afterMs"] = all[0];
+  if (isTimed && all[1] !== 0) entry["tookMs"] = all[1];
   FIELDS.get(type)?.forEach((field, at) => {
     const value = values[at];
     if (value === undefined && OPTIONAL.has(field)) return;

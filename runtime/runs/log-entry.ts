@@ -5,8 +5,19 @@ import type { Data, Outcome } from "../actor.ts";
 import type { Address } from "../address.ts";
 import type { ErrorData } from "../errors.ts";
 
+/** When an entry was made. Entries of older versions have none. */
+export interface EntryTime {
+  /** Ms after its root run began; of a copied entry, after the run began that it was copied from. */
+  readonly afterMs?: number;
+  /** How long a step was performed in this life of its run, ms. A wait begins with its `try`. */
+  readonly tookMs?: number;
+}
+
 /** One entry of a run's log. `run` is the id of the run or child it belongs to. */
-export type LogEntry =
+export type LogEntry = EntryTime & Entry;
+
+/** What an entry says. */
+export type Entry =
   /** A child run was started by the step `key` of `parent`. */
   | {
       readonly type: "child";

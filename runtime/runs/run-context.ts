@@ -51,6 +51,9 @@ export class Context implements RunContext<Data> {
   get tenant(): string {
     return this.#run.tree.tenant;
   }
+  get trace(): string | undefined {
+    return this.#run.tree.row.trace;
+  }
   get deadlineMs(): number {
     return this.#run.deadlineMs;
   }
@@ -129,15 +132,9 @@ export class Context implements RunContext<Data> {
     const sent = fingerprint([to, message]);
     this.#run.asking.set(key, to);
     const answer = await this.#waited(key, { timeoutMs, sent }, (untilMs) => {
-      const ask = { run: this.#run.address, key, chain };
-      tree.post({
-        to,
-        from: this.#run.address,
-        message,
-        deadlineMs: untilMs,
-        ask,
-        trace: tree.row.trace,
-      });
+      const { trace, self: from } = this;
+      const ask = { run: from, key, chain };
+      tree.post({ to, from, message, deadlineMs: untilMs, ask, trace });
     });
     const { value, error } = answer as {
       value?: Data;
@@ -151,9 +148,8 @@ export class Context implements RunContext<Data> {
     if (this.#stored(key, "")) return;
     checkGiven({ run: this.id, what: "message of", key }, message);
     await this.#begin(key);
-    const { tree } = this.#run;
-    const { trace } = tree.row;
-    tree.post({ to, from: this.#run.address, message, deadlineMs: 0, trace });
+    const { tree, address: from } = this.#run;
+    tree.post({ to, from, message, deadlineMs: 0, trace: this.trace });
     keep(this.#run, key, null, { sent: fingerprint([to, message]) });
   }
 
@@ -214,7 +210,7 @@ export class Context implements RunContext<Data> {
   emit(key: string, event: Data): void {
     if (this.#run.emitted.has(key) || this.#run.tree.isDropped) return;
     checkGiven({ run: this.id, what: "event", key }, event);
-    // Not the event: nobody asks again in the life that emitted it.
+    // Not the event: nobody asks for it in this life.
     this.#run.emitted.set(key, undefined);
     this.#run.tree.append({ type: "event", run: this.#run.id, key, event });
   }

@@ -13,6 +13,7 @@ import type { Post } from "../kernel/post.ts";
 import { encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import type { Level, StoreOp } from "../store/store.ts";
+import { timedEntry } from "./entry-time.ts";
 import { checkMessage } from "./large.ts";
 import { LogChunks } from "./log-chunks.ts";
 import { type LogEntry, MAY_WAIT } from "./log-entry.ts";
@@ -92,8 +93,11 @@ export class RunTree implements Saver, TreeOfRun {
   append(entry: LogEntry, isTold = false): void {
     if (this.#isSettled) return;
     this.stir();
-    this.log.push(entry);
-    this.#unsaved.push(entry);
+    const { startedAt } = this.row;
+    const { performing } = this.runs.get(entry.run) ?? {};
+    const timed = timedEntry(entry, { nowMs: this.engine.options.clock.now(), startedAt, performing });
+    this.log.push(timed);
+    this.#unsaved.push(timed);
     if (isTold) return;
     this.#own = this.log.length;
     // What others have asked for is answered with the open batch.
@@ -352,6 +356,7 @@ export class RunTree implements Saver, TreeOfRun {
     this.save();
     const message = { type: "run-ended", run: root.id, kind: root.definition.kind, outcome };
     this.engine.metrics.count("runsEnded");
+    this.engine.options.runEnded?.(this.tenant, root.id);
     const { trace } = this.row;
     this.post({ to: parent, from: root.address, message, deadlineMs: 0, system: true, trace });
   }

@@ -77,6 +77,9 @@ export class ReplayContext implements RunContext<Data> {
   get tenant(): string {
     return this.#real.tenant;
   }
+  get trace(): string | undefined {
+    return this.#real.trace;
+  }
   get deadlineMs(): number {
     return this.#real.deadlineMs;
   }

@@ -38,4 +38,9 @@ export interface WorkerHost<Config = unknown> {
   readonly definitions: readonly Definition[];
   /** Called once a thread; what it returns is `context.ports` of every run there. */
   createPorts(context: HostContext<Config>): unknown;
+  /**
+   * Told of each root run when it ends, before that is committed, with what `createPorts` gave. It must
+   * return at once and not throw. Default: nobody is told.
+   */
+  runEnded?(ports: unknown, tenant: string, run: string): void;
 }

@@ -96,6 +96,7 @@ export class LocalEngine implements Engines {
       toDoor: (item) => this.#up.push(item),
       toPeer: () => undefined,
       weightOf,
+      runEnded: host.runEnded?.bind(host, ports),
     });
     this.#kernel = kernel;
     const shards = Array.from({ length: SHARDS }, (_, shard) => shard);

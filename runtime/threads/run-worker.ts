@@ -145,6 +145,7 @@ class HostedWorker implements WorkerControl {
       handling: (unit, door) => this.#late.handle(unit, door),
       loads: this.#slot.loads,
       weightOf: this.#weightOf,
+      runEnded: this.#host.runEnded?.bind(this.#host, ports),
     });
     setTimeout(() => this.#report(), REPORT_MS);
   }

@@ -38,6 +38,18 @@ test("every type of entry is read as it was written", () => {
   expect(decodeChunk(encodeChunk(entries), root)).toStrictEqual(entries);
 });
 
+test("every type of entry keeps its times, which take few bytes", () => {
+  const timed = entries.map((entry, at) => ({
+    ...{ ...entry, afterMs: at * 5 },
+    ...(at > 0 && { tookMs: at }),
+  }));
+
+  const bytes = encodeChunk(timed);
+
+  expect(decodeChunk(bytes, root)).toStrictEqual(timed);
+  expect(bytes.length - encodeChunk(entries).length).toBeLessThan(4 * entries.length);
+});
+
 test("a chunk is less than two thirds of its entries as they are", () => {
   expect(encodeChunk(entries).length).toBeLessThan(0.66 * encode(entries).length);
 });

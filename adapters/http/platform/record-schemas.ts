@@ -82,34 +82,40 @@ const of = { run: text, key: text };
 const tried = { ...of, attempt: count };
 const entry = (type: string, fields: Readonly<Record<string, TSchema>>): TSchema =>
   Type.Object({ type: Type.Literal(type), ...fields }, closed);
+const logged = (type: string, fields: Readonly<Record<string, TSchema>>): TSchema =>
+  entry(type, { ...fields, ...times });
+const times = {
+  afterMs: Type.Optional(Type.Number({ description: "When, in ms after its root run began." })),
+  tookMs: Type.Optional(Type.Number({ description: "How long a step was performed, ms." })),
+};
 const done = { print: text, atMs: Type.Optional(ms) };
 
 const logEntry = named(
   "RunLogEntry",
   Type.Union([
-    entry("child", { ...of, parent: text, kind: text, input: any, deadlineMs: Type.Number() }),
-    entry("try", {
+    logged("child", { ...of, parent: text, kind: text, input: any, deadlineMs: Type.Number() }),
+    logged("try", {
       ...tried,
       untilMs: Type.Optional(ms),
       sinceMs: Type.Optional(ms),
       sent: Type.Optional(text),
     }),
-    entry("step", {
+    logged("step", {
       ...tried,
       ...done,
       result: any,
       streamed: Type.Optional(Type.Boolean()),
       sent: Type.Optional(text),
     }),
-    entry("failed", { ...tried, ...done, error: toldError }),
-    entry("event", { ...of, event: any }),
-    entry("cancel", { run: text, reason: text }),
-    entry("steer", { run: text, value: any }),
-    entry("decide", { ...of, value: any }),
-    entry("at-end", { ...of, to: text, message: any, unless: Type.Optional(text) }),
-    entry("resumed", { run: text, incarnation: count, mark: Type.Optional(text) }),
-    entry("forked", { run: text }),
-    entry("end", { run: text, outcome: outcomeSchema, atMs: Type.Optional(ms) }),
+    logged("failed", { ...tried, ...done, error: toldError }),
+    logged("event", { ...of, event: any }),
+    logged("cancel", { run: text, reason: text }),
+    logged("steer", { run: text, value: any }),
+    logged("decide", { ...of, value: any }),
+    logged("at-end", { ...of, to: text, message: any, unless: Type.Optional(text) }),
+    logged("resumed", { run: text, incarnation: count, mark: Type.Optional(text) }),
+    logged("forked", { run: text }),
+    logged("end", { run: text, outcome: outcomeSchema, atMs: Type.Optional(ms) }),
   ]),
 );
 

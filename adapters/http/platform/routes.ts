@@ -29,6 +29,7 @@ import { runAgainRoutes } from "./run-again.ts";
 import { runRoutes } from "./runs.ts";
 import { skillRoutes } from "./skills.ts";
 import { tokenRoutes } from "./tokens.ts";
+import { traceRoute } from "./trace.ts";
 import { triggerRoutes } from "./triggers.ts";
 import { versionRoutes } from "./versions.ts";
 import { webhookRoutes } from "./webhooks.ts";
@@ -41,6 +42,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     dryRunRoute(services),
     ...runRoutes(services),
     ...runAgainRoutes(services),
+    traceRoute(services),
     ...flowRoutes(services),
     checkpointsRoute(services),
     ...tokenRoutes(services),

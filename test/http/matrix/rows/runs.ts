@@ -67,6 +67,12 @@ export const runRows: Rows = {
   },
   [`GET ${one}/checkpoints`]: { good: ended, status: 200, shows: { next_cursor: null } },
   [`GET ${one}/tree`]: { good: ended, status: 200, shows: { status: "completed" } },
+  [`GET ${one}/trace`]: {
+    good: ended,
+    status: 200,
+    shows: { truncated: false, spans: expect.any(Array) },
+    wrong: [withQuery("content=maybe", { parameter: "content" })],
+  },
   [`POST ${one}/fork`]: {
     good: async (world) => ({ ...(await ended(world)), body: { step: "model:1" } }),
     status: 200,
