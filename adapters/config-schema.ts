@@ -15,6 +15,7 @@ import { pricesGroup } from "./config-prices.ts";
 import { answerFields, knownModelFields, providerFields } from "./config-providers.ts";
 import { rerankerFields } from "./config-rerankers.ts";
 import { serverLimits } from "./config-server.ts";
+import { telemetryGroup } from "./config-telemetry.ts";
 import { tenantsGroup } from "./config-tenants.ts";
 import { tlsGroup } from "./config-tls.ts";
 import { masterKeyFields } from "./config-vault.ts";
@@ -253,6 +254,7 @@ export const configFields = {
     },
   },
   gateway: gatewayGroup,
+  telemetry: telemetryGroup,
   channels: channelsField,
   skills: {
     type: "group",

@@ -28,4 +28,5 @@ export const channels = {
   purse: "purse",
   gateway: "gateway",
   launches: "launches",
+  ended: "ended",
 } as const;

@@ -11,6 +11,14 @@ import { channels, channelsOf } from "./engine-channels.ts";
 import { serveFarPort } from "./far-port.ts";
 import { farChannels, farLaunches } from "./far-ports.ts";
 import type { AnswerHub } from "./llm/answer-hub.ts";
+import type { EndedBatch } from "./telemetry/ended-runs.ts";
+import type { ExportFigures } from "./telemetry/otlp/exporter.ts";
+
+/** Who exports runs that have ended. */
+interface Exporter {
+  take(batch: EndedBatch): void;
+  figures(): ExportFigures;
+}
 
 /** Main's ends of the lines. */
 export interface EngineLines {
@@ -23,6 +31,10 @@ export interface EngineLines {
   sendBy(channels: () => Promise<Channels>): void;
   /** From now on what triggers begin is begun there; that which came before has waited. */
   launchBy(launches: Launches): void;
+  /** From now on told of root runs that have ended, where the settings have engines tell of them. */
+  endedTo(exporter: Exporter): void;
+  /** What was exported of them; undefined: nothing is. */
+  exported(): ExportFigures | undefined;
 }
 
 /** Whether any embedder or re-ranker is a provider's. */
@@ -44,9 +56,11 @@ export async function engineLines(
   const paid = settleable<ProviderPurse>();
   const sent = settleable<() => Promise<Channels>>();
   const begun = settleable<Launches>();
+  let exporter: Exporter | undefined;
   const served = hasPaidCalls(config) ? await import("./money/purse-line.ts") : undefined;
   const connect: ConnectEngine = (line) => {
     const named = channelsOf(line);
+    named(channels.ended).receive((batch) => exporter?.take(batch as EndedBatch));
     const ends = [
       hub?.connect(named(channels.answers)),
       served?.servePurse(named(channels.purse), () => paid.promise),
@@ -63,5 +77,9 @@ export async function engineLines(
     payAt: (purse) => paid.resolve(purse),
     sendBy: (port) => sent.resolve(port),
     launchBy: (port) => begun.resolve(port),
+    endedTo: (to) => {
+      exporter = to;
+    },
+    exported: () => exporter?.figures(),
   };
 }

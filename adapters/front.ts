@@ -53,6 +53,7 @@ import { guardTenants } from "./http/tenant-guard.ts";
 import { uiRoutes } from "./http/ui/routes.ts";
 import { mcpRoute } from "./mcp/route.ts";
 import { recoverPacks, recoverWaitMs } from "./packs/recover.ts";
+import type { GenAiFigures } from "./telemetry/gen-ai-figures.ts";
 import type { CountedGuards } from "./telemetry/guard-figures.ts";
 import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
 import type { MissedVectors } from "./telemetry/missed-vectors.ts";
@@ -84,6 +85,8 @@ export interface FrontOptions {
   /** What all threads answered without a vector. */
   readonly missed: MissedVectors;
   readonly guards: CountedGuards;
+  /** What models took. */
+  readonly genAi: Pick<GenAiFigures, "series">;
   /** What all threads know of the providers. */
   readonly providerMemory: SharedArrayBuffer;
   /** Of them as embedders and re-rankers. */
@@ -202,7 +205,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
 }
 
 function metricsOf(
-  { system, missed, guards, lines }: FrontOptions,
+  { system, missed, guards, lines, genAi }: FrontOptions,
   { gate }: Services,
   providers: LookAtProviders,
   connections: () => number,
@@ -214,6 +217,8 @@ function metricsOf(
     ...{ missed: () => missed.counts(), guards: () => guards.counts() },
     providers,
     reused: () => lines.hub?.counts() ?? { cached: 0, followed: 0 },
+    exported: () => lines.exported(),
+    genAi: () => genAi.series(),
   });
 }
 
@@ -282,6 +287,12 @@ function keepUp(
   stops.push(
     afterStart(0, async () => (await import("./triggers/keeping.ts")).keepTriggers(keeping)),
   );
+  if (config.telemetry.otlp.endpoint !== null) {
+    const exporting = { config, system, lines, log, addSecret };
+    stops.push(
+      afterStart(0, async () => (await import("./trace-export.ts")).keepExport(exporting)),
+    );
+  }
   const { guardrailsFile: file } = options.config;
   if (file !== null) stops.push(afterStart(0, () => keepingGuardrails(options, services, file)));
   return () => {

@@ -30,6 +30,7 @@ import { renewedRow, rowSeals } from "./secret-rows.ts";
 import { type Restarts, restartSignal, stopSignal } from "./signals.ts";
 import { readSkillTaskName } from "./skills/reading.ts";
 import type { TakeOver } from "./take-over.ts";
+import { createGenAiFigures, genAiMemory } from "./telemetry/gen-ai-figures.ts";
 import { createGuardFigures, guardMemory } from "./telemetry/guard-figures.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMissedVectors, missedMemory } from "./telemetry/missed-vectors.ts";
@@ -162,6 +163,7 @@ function hostConfig(
     tools: config.tools,
     integrations: config.integrations,
     webhooks: config.webhooks,
+    tellsEnds: config.telemetry.otlp.endpoint !== null,
   };
 }
 
@@ -201,7 +203,7 @@ export async function start(
   await checkMiddleware(config);
   // The front door's modules load here while the workers start on their own threads.
   const frontModule = import("./front.ts");
-  const [missed, guards] = [missedMemory(), guardMemory()];
+  const [missed, guards, genAi] = [missedMemory(), guardMemory(), genAiMemory()];
   const providers = providerMemory(config.providers);
   const embedMemory = createEmbedMemory(config.providers);
   const lines = await engineLines(config);
@@ -217,7 +219,7 @@ export async function start(
     loadHost: async () => (await import("./worker-host.ts")).workerHost,
     hostConfig: {
       ...hostConfig(config),
-      ...{ missed, guardMemory: guards },
+      ...{ missed, guardMemory: guards, genAiMemory: genAi },
       providerMemory: providers,
       embedMemory,
       masterKeys,
@@ -253,6 +255,7 @@ export async function start(
       log: (line) => logRequest(log, line),
       diary: log,
       ...{ missed: createMissedVectors(missed), guards: createGuardFigures(guards) },
+      genAi: createGenAiFigures(genAi),
       providerMemory: providers,
       embedMemory,
       ...{ rotation, vault, sealed },

@@ -8,6 +8,8 @@ import { Marks } from "../actors/money/ahead.ts";
 import { createPrices, type PriceList } from "../actors/money/catalogue.ts";
 import type { Llm, Ports } from "../actors/ports.ts";
 import type { Webhooks } from "../actors/webhooks.ts";
+import type { Log } from "../runtime/log.ts";
+import type { WeightOf } from "../runtime/shared/tenant-weights.ts";
 import type { SealerSource } from "../runtime/store/sealer.ts";
 import type { Reader } from "../runtime/store/store.ts";
 import type { WorkerHost } from "../runtime/threads/host.ts";
@@ -41,6 +43,8 @@ import { createMemories } from "./memory/memories.ts";
 import { linePurse } from "./money/purse-line.ts";
 import { createPoolParser } from "./parse/pool-parser.ts";
 import { headerOpener, rowSeals } from "./secret-rows.ts";
+import { tellEnded } from "./telemetry/ended-runs.ts";
+import { createGenAiFigures, measured } from "./telemetry/gen-ai-figures.ts";
 import { createGuardFigures } from "./telemetry/guard-figures.ts";
 import { createMissedVectors } from "./telemetry/missed-vectors.ts";
 import { poolClass } from "./undici-pool.ts";
@@ -69,6 +73,10 @@ export type HostConfig = Pick<
     readonly guardMemory?: SharedArrayBuffer;
     /** What all threads know of the providers; see `provider-memory.ts`. */
     readonly providerMemory: SharedArrayBuffer;
+    /** Where it is measured what models take; see `gen-ai-figures.ts`. Default: nowhere. */
+    readonly genAiMemory?: SharedArrayBuffer;
+    /** Whether main is told of runs that end, to export them. Default: not. */
+    readonly tellsEnds?: boolean;
     /** Changes with every start of the machine; "" where nobody knows. */
     readonly boot: string;
     /** Why webhooks, tools and other agents are not called; default: they are. */
@@ -85,7 +93,7 @@ const WARM_AFTER_MS = 3_000;
 /** The program of an engine. */
 export const workerHost: WorkerHost<HostConfig> = {
   definitions: catalog,
-  createPorts: ({ config, hot, bulk, compute, log, main, weightOf }): Ports & MergePorts => {
+  createPorts: ({ config, hot, bulk, compute, log, main, weightOf }): Ports & MergePorts & Told => {
     const line = main && channelsOf(main);
     const purse = line && linePurse(line(channels.purse));
     const embedder = createBuiltinEmbedder();
@@ -112,7 +120,7 @@ export const workerHost: WorkerHost<HostConfig> = {
     const operators = operatorIntegrations(config.integrations);
     const own = { tables: hot, vault, insecureHosts: tools.hosts, operators };
     const tokens = laterCredentials(own, closed);
-    const llm = createLlm(llmConfigOf(config), { memory: config.providerMemory, log, weightOf });
+    const llm = measuredLlm(config, log, weightOf);
     if (config.providers.length > 0) setTimeout(poolClass, WARM_AFTER_MS).unref();
     return {
       llm: withDefaultModel(
@@ -159,11 +167,23 @@ export const workerHost: WorkerHost<HostConfig> = {
       compute,
       ...(config.guardMemory && { guards: createGuardFigures(config.guardMemory) }),
       prices: createPrices(config.prices),
-      marks: new Marks(config.boot || null),
-      log,
+      ...{ marks: new Marks(config.boot || null), log },
+      ...(line && config.tellsEnds && { ended: tellEnded(line(channels.ended)) }),
     };
   },
+  runEnded: (ports, tenant, run) => (ports as Told).ended?.(tenant, run),
 };
+
+function measuredLlm(config: HostConfig, log: Log, weightOf: WeightOf): Llm {
+  const { providerMemory: memory, genAiMemory } = config;
+  const llm = createLlm(llmConfigOf(config), { memory, log, weightOf });
+  return genAiMemory === undefined ? llm : measured(llm, createGenAiFigures(genAiMemory));
+}
+
+/** Beside the ports of runs: who is told when one ends. */
+interface Told {
+  readonly ended?: (tenant: string, run: string) => void;
+}
 
 /** Requests that name pictures go out with their bytes; what puts them in is loaded with the first. */
 function withPictures(llm: Llm, tables: Reader): Llm {

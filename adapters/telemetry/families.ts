@@ -8,6 +8,7 @@ import type { SystemFigures } from "../../runtime/system.ts";
 import type { WorkerFigures } from "../../runtime/threads/engines.ts";
 import type { LaneFigures } from "../http/gate/lane.ts";
 import { type Family, family, type Sample } from "./family.ts";
+import { genAiFamilies } from "./gen-ai-families.ts";
 import { providerFamilies } from "./provider-families.ts";
 
 /** Engine counters that are counted by name, with what they say. */
@@ -75,6 +76,14 @@ export const families: readonly Family[] = [
     ["check", "action"],
     ({ guards }) => guards.map(({ check, action, count }): Sample => [[check, action], count]),
   ),
+  family(
+    "counter",
+    "troupe_otlp_spans_total",
+    "Spans for the collector of traces: sent, refused by it, dropped because it was away or too slow.",
+    ["outcome"],
+    ({ exported }) => Object.entries(exported).map(([how, count]): Sample => [[how], count]),
+  ),
+  ...genAiFamilies(),
   ...providerFamilies(),
   ...doorFamilies(),
   ...workerFamilies(),

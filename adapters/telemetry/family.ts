@@ -6,8 +6,10 @@ import type { LagFigures } from "../../runtime/threads/loop-lag.ts";
 import type { WorkGateFigures } from "../http/gate/work-gate.ts";
 import type { HubCounts } from "../llm/answer-hub.ts";
 import type { ProviderFigures } from "../llm/provider-figures.ts";
+import type { GenAiSeries } from "./gen-ai-figures.ts";
 import type { GuardCounts } from "./guard-figures.ts";
 import type { MissedWhere } from "./missed-vectors.ts";
+import type { ExportFigures } from "./otlp/exporter.ts";
 
 const SECONDS_A_MS = 0.001;
 
@@ -21,6 +23,8 @@ export interface Scrape {
   readonly guards: GuardCounts;
   readonly providers: readonly ProviderFigures[];
   readonly reused: HubCounts;
+  readonly exported: ExportFigures;
+  readonly genAi: readonly GenAiSeries[];
 }
 
 /** Values of a metric's labels, in the order of their names. */

@@ -29,6 +29,10 @@ export interface MetricsSources {
   providers(): Promise<Scrape["providers"]>;
   /** Calls of models that were not made. */
   reused(): Scrape["reused"];
+  /** What was exported of traces. Default: nothing. */
+  exported?(): Scrape["exported"] | undefined;
+  /** What models took. Default: nothing was measured. */
+  genAi?(): Scrape["genAi"];
 }
 
 /** The text of one scrape. */
@@ -53,7 +57,10 @@ export function createMetrics(sources: MetricsSources): Metrics {
       const [system, providers, process] = await Promise.all(looks);
       const [connections, gate, missed] = [sources.connections(), sources.gate(), sources.missed()];
       const [reused, guards] = [sources.reused(), sources.guards?.() ?? []];
-      const scrape: Scrape = { system, connections, gate, missed, guards, providers, reused };
+      const exported = sources.exported?.() ?? { sent: 0, dropped: 0, refused: 0 };
+      const genAi = sources.genAi?.() ?? [];
+      const counts = { missed, guards, providers, reused, exported, genAi };
+      const scrape: Scrape = { system, connections, gate, ...counts };
       const own = families.map((family) => textOf(family, scrape)).join("");
       return own + (await process.metrics());
     },

@@ -95,7 +95,11 @@ export class RunTree implements Saver, TreeOfRun {
     this.stir();
     const { startedAt } = this.row;
     const { performing } = this.runs.get(entry.run) ?? {};
-    const timed = timedEntry(entry, { nowMs: this.engine.options.clock.now(), startedAt, performing });
+    const timed = timedEntry(entry, {
+      nowMs: this.engine.options.clock.now(),
+      startedAt,
+      performing,
+    });
     this.log.push(timed);
     this.#unsaved.push(timed);
     if (isTold) return;

@@ -6,6 +6,12 @@ import { afterEach, expect, test } from "vitest";
 import { createProviderFigures } from "../../adapters/llm/provider-figures.ts";
 import { providerMemory } from "../../adapters/provider-memory.ts";
 import { families } from "../../adapters/telemetry/families.ts";
+import {
+  createGenAiFigures,
+  type GenAiFigures,
+  genAiMemory,
+  MODELS_MAX,
+} from "../../adapters/telemetry/gen-ai-figures.ts";
 import { createLog } from "../../adapters/telemetry/log.ts";
 import { createMetrics } from "../../adapters/telemetry/metrics.ts";
 import type { SystemFigures } from "../../runtime/system.ts";
@@ -60,8 +66,18 @@ async function realText(): Promise<string> {
     guards: () => [{ check: "pii", action: "redact", count: 2 }],
     providers,
     reused: () => ({ cached: 0, followed: 0 }),
+    genAi,
   });
   return await metrics.text();
+}
+
+/** Two models that were called. */
+function genAi(): ReturnType<GenAiFigures["series"]> {
+  const figures = createGenAiFigures(genAiMemory());
+  const call = { operation: "chat", provider: "lab", model: "m" } as const;
+  figures.took(call, { duration: 15, first: 3, input: 20, output: 5 });
+  figures.took(call, { duration: 200_000, input: 1, output: 1 });
+  return figures.series();
 }
 
 const input = { pieces: ["a"] };
@@ -111,12 +127,36 @@ test("what the text has is what the table of the README says, and the other way 
     const names = labels.map((label) => `\`${label}\``).join(", ");
     return `| \`${name}\` | ${type} | ${names} | ${help} |`;
   });
-  const table = readme.split("\n").filter((line) => line.startsWith("| `troupe_"));
+  const table = readme.split("\n").filter((line) => /^\| `(troupe|gen_ai)_/.test(line));
   const text = linesOf(await realText());
-  const types = text.flatMap((line) => (line.startsWith("# TYPE troupe_") ? [line.slice(7)] : []));
+  const types = text.flatMap((line) =>
+    /^# TYPE (troupe|gen_ai)_/.test(line) ? [line.slice(7)] : [],
+  );
 
   expect(table).toEqual(rows);
   expect(types).toEqual(families.map(({ name, type }) => `${name} ${type}`));
+});
+
+test("what models took is shown in seconds and tokens, and only so many models have a name", async () => {
+  const lines = linesOf(await realText());
+  const of = 'gen_ai_operation_name="chat",gen_ai_provider_name="lab",gen_ai_response_model="m"';
+
+  expect(lines).toContain(`gen_ai_client_operation_duration_seconds_bucket{${of},le="0.02"} 1`);
+  expect(lines).toContain(`gen_ai_client_operation_duration_seconds_count{${of}} 2`);
+  expect(lines).toContain(`gen_ai_client_operation_time_to_first_chunk_seconds_count{${of}} 1`);
+  expect(lines).toContain(`gen_ai_client_token_usage_sum{${of},gen_ai_token_type="input"} 21`);
+
+  const memory = genAiMemory();
+  const threads = [createGenAiFigures(memory), createGenAiFigures(memory)];
+  for (let model = 0; model < 200; model += 1) {
+    const call = { operation: "chat", provider: "lab", model: `m${model}` } as const;
+    for (const figures of threads) figures.took(call, { duration: 1 });
+  }
+  const series = threads[0]?.series() ?? [];
+  const countOf = (name: string) =>
+    series.find(({ model }) => model === name)?.duration.counts.reduce((sum, one) => sum + one, 0);
+  expect(series).toHaveLength(MODELS_MAX + 1);
+  expect([countOf("m0"), countOf("_OTHER")]).toEqual([2, 2 * (200 - MODELS_MAX)]);
 });
 
 test("promtool finds nothing wrong with the text", async (context) => {
