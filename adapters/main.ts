@@ -220,8 +220,7 @@ export async function start(
     hostConfig: {
       ...hostConfig(config),
       ...{ missed, guardMemory: guards, genAiMemory: genAi },
-      providerMemory: providers,
-      embedMemory,
+      ...{ providerMemory: providers, embedMemory },
       masterKeys,
       sealer: sealed?.source,
       ...(closed !== undefined && { closed }),
