@@ -86,6 +86,8 @@ export const limits = {
   sentFileBytes: 256 * 1_024,
   sentFiles: 5,
   sentFileTextChars: 2_000,
+  /** A text that a tool writes to a file, or is given as data, characters: it is stored by a turn. */
+  writtenFileChars: 256 * 1_024,
   /** Share of a model's window that the results of one answer may take together. */
   toolResultsShare: 0.5,
   /** Requests of tools: redirects followed, a body sent, characters; one received, bytes, and at most. */

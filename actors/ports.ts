@@ -5,6 +5,7 @@ import type { Log } from "../runtime/log.ts";
 import type { Channels } from "./channels/port.ts";
 import type { LeftRow } from "./channels/removed-message.ts";
 import type { Credentials } from "./credentials/port.ts";
+import type { Files } from "./files.ts";
 import type { Ingest, Reembed } from "./ingestion/port.ts";
 import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts";
 import type { Memories } from "./memory/memories.ts";
@@ -382,6 +383,7 @@ export interface Ports {
   readonly removals: Removals;
   readonly webhooks: Webhooks;
   readonly web: Web;
+  readonly files: Files;
   readonly credentials: Credentials;
   readonly channels: Channels;
   readonly launches: Launches;

@@ -64,6 +64,23 @@ export async function readSkills(input: unknown): Promise<ReadSkill> {
   return await (await import("./skills/read-skill.ts")).readSkill(input);
 }
 
+/** Looks for files in granted folders. */
+export async function searchFolders(input: unknown): Promise<unknown> {
+  return await (await import("./files/search.ts")).searchFiles(input);
+}
+
+/** Statistics of a table of data. */
+export async function analyzeTable(input: unknown): Promise<unknown> {
+  return await (await import("./files/tables/analyze.ts")).analyzeData(input);
+}
+
+/** Title and text of a page of the web. */
+export async function pageText(input: unknown): Promise<unknown> {
+  const { htmlText } = await import("./parse/html.ts");
+  const { title = "", text } = htmlText(String(input), { hasAddresses: true });
+  return { title, text: text.trim() };
+}
+
 /** Looks at what is said by guardrails. */
 export async function screenSaid(input: unknown): Promise<unknown> {
   const { message, by } = input as { message: Said; by: Parameters<typeof screen>[1] };

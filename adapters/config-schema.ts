@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import type { KernelLimits } from "../runtime/kernel/kernel-port.ts";
 import { embedderFields, embeddingFields } from "./config-embedding.ts";
 import { choice, type Fields, type IntegerField, integer } from "./config-field.ts";
+import { foldersField } from "./config-folders.ts";
 import { frontFields } from "./config-front.ts";
 import { channelsField, gatewayGroup } from "./config-gateway.ts";
 import { issuerFields } from "./config-identity.ts";
@@ -283,6 +284,7 @@ export const configFields = {
     text: "What models may call.",
     fields: {
       hosts: privateHosts("Hosts of private networks that tools may send requests to."),
+      folders: foldersField,
     },
   },
   runtime: { type: "group", text: "Threads, queues and storage.", fields: systemLimits },

@@ -5,6 +5,7 @@ import { readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import { chainProblem } from "../actors/model-chain.ts";
 import type { Guardrail } from "../actors/records/guardrail.ts";
+import type { FolderGrant } from "../actors/tools/folders.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { type EmbedderConfig, embeddersOf } from "./config-embedders.ts";
 import type { Field, Fields, ValuesOf } from "./config-field.ts";
@@ -17,6 +18,7 @@ import {
   readConfigFile,
   shown,
 } from "./config-file.ts";
+import { foldersOf } from "./config-folders.ts";
 import { type IssuerConfig, issuersOf } from "./config-identity.ts";
 import { integrationsOf, type OperatorIntegration } from "./config-integrations.ts";
 import { type ProviderConfig, providersOf } from "./config-providers.ts";
@@ -33,13 +35,24 @@ type Values = ValuesOf<typeof configFields>;
 export interface Config
   extends Omit<
     Values,
-    "tls" | "providers" | "embedders" | "rerankers" | "issuers" | "integrations" | "models"
+    | "tls"
+    | "providers"
+    | "embedders"
+    | "rerankers"
+    | "issuers"
+    | "integrations"
+    | "models"
+    | "tools"
   > {
   readonly providers: readonly ProviderConfig[];
   readonly embedders: readonly EmbedderConfig[];
   readonly rerankers: readonly RerankerConfig[];
   readonly issuers: readonly IssuerConfig[];
   readonly integrations: readonly OperatorIntegration[];
+  readonly tools: Omit<Values["tools"], "folders"> & {
+    /** Folders of this machine that tools may reach. */
+    readonly folders: readonly FolderGrant[];
+  };
   /** The operator's chain, which holds for all tenants; [] for none. */
   readonly guardrails: readonly Guardrail[];
   /** TLS at the port; null: plain HTTP. */
@@ -154,6 +167,7 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const tls = tlsOf(values.tls, folder, problems);
   const issuers = issuersOf(values.issuers, problems);
   const integrations = await integrationsOf(values.integrations, values.tools.hosts, problems);
+  const folders = foldersOf(values.tools.folders, { folder, data }, problems);
   const guardrails = await guardrailsOf(values.guardrailsFile, folder, problems);
   if (problems.length > 0) {
     throw new RuntimeError("CONFIG_INVALID", problems.join("\n"), { problems });
@@ -171,7 +185,8 @@ export async function readConfig(environment: Environment, folder: string): Prom
     ...values.gateway,
     middleware: middleware === null ? null : resolve(folder, middleware),
   };
-  const own = { gateway, tls, data, models, ...lists, file: file?.path ?? null };
+  const tools = { ...values.tools, folders };
+  const own = { gateway, tools, tls, data, models, ...lists, file: file?.path ?? null };
   return { ...values, ...defaults, ...secret, ...own };
 }
 

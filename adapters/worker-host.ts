@@ -4,9 +4,11 @@
 import { catalog } from "../actors/catalog.ts";
 import type { MergePorts } from "../actors/collection.ts";
 import type { Credentials } from "../actors/credentials/port.ts";
+import type { Files } from "../actors/files.ts";
 import { Marks } from "../actors/money/ahead.ts";
 import { createPrices, type PriceList } from "../actors/money/catalogue.ts";
-import type { Llm, Ports } from "../actors/ports.ts";
+import type { Compute, Llm, Ports } from "../actors/ports.ts";
+import type { FolderGrant } from "../actors/tools/folders.ts";
 import type { Webhooks } from "../actors/webhooks.ts";
 import type { Log } from "../runtime/log.ts";
 import type { WeightOf } from "../runtime/shared/tenant-weights.ts";
@@ -161,7 +163,7 @@ export const workerHost: WorkerHost<HostConfig> = {
         headerOpener(vault),
         tokens,
       ),
-      credentials: tokens,
+      ...{ files: laterFiles(tools.folders, compute), credentials: tokens },
       channels: farPort(line?.(channels.gateway), farChannels),
       launches: farPort(line?.(channels.launches), farLaunches),
       compute,
@@ -238,6 +240,22 @@ function laterCredentials(
     renew: async (call) => (await ready()).renew(call),
     headersFor: async (...of) => (await ready()).headersFor(...of),
     secretsOf: async (...of) => (await ready()).secretsOf(...of),
+  };
+}
+
+/** Loaded by the first tool that reaches files. */
+function laterFiles(folders: readonly FolderGrant[], compute: Compute): Files {
+  let port: Promise<Files> | undefined;
+  const ready = (): Promise<Files> => {
+    port ??= import("./files/files.ts").then(({ createFiles }) => createFiles(folders, compute));
+    return port;
+  };
+  return {
+    look: async (input) => (await ready()).look(input),
+    state: async (target) => (await ready()).state(target),
+    write: async (input) => (await ready()).write(input),
+    search: async (query, signal) => (await ready()).search(query, signal),
+    analyze: async (query, signal) => (await ready()).analyze(query, signal),
   };
 }
 

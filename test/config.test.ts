@@ -344,3 +344,36 @@ describe("the operator's guardrails", () => {
     expect(await refusal(withFile("guardrails_file: gone.json\n"))).toContain("gone.json");
   });
 });
+
+describe("folders of tools", () => {
+  const folders = (...entries: string[]): Promise<unknown> =>
+    withFile(`tools:\n  folders:\n${entries.map((one) => `    - { ${one} }\n`).join("")}`);
+
+  test("are absolute, for reading unless they say more, and there are none without", async () => {
+    expect((await readConfig({}, folder)).tools.folders).toEqual([]);
+    const entries = [
+      "name: a, path: in, tenants: [tn_one]",
+      'name: b, path: /srv, tenants: ["*"], access: write',
+    ];
+    expect(await folders(...entries)).toMatchObject({
+      tools: {
+        folders: [
+          { name: "a", path: join(folder, "in"), tenants: ["tn_one"], access: "read" },
+          { name: "b", path: "/srv", tenants: ["*"], access: "write" },
+        ],
+      },
+    });
+  });
+
+  test.each([
+    ["name: a, path: in", "tenants"],
+    ["name: a/b, path: in, tenants: []", "letters, digits"],
+    ["name: a, path: in, tenants: [someone]", '"someone" is neither'],
+    ["name: a, path: data/in, tenants: []", "the server's own data"],
+    ["name: a, path: /, tenants: []", "the server's own data"],
+    ["name: a, path: data, tenants: []", "the server's own data"],
+    ["name: a, path: in, tenants: [], access: all", "access"],
+  ])("%s is refused", async (entry, said) => {
+    expect(await refusal(folders(entry))).toContain(said);
+  });
+});

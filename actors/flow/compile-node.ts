@@ -19,10 +19,12 @@ export interface NodePlace {
 const ID = /^[A-Za-z0-9_.-]{1,64}$/;
 const EVENT = /^[A-Za-z0-9_-]{1,64}$/;
 const TOOL = /^tl_[A-Za-z0-9]{1,61}$/;
-/** Built-in tools that a graph may call beside records; agents have nodes of their own, and a script has its code. */
-const callable: readonly string[] = toolTypes.filter(
-  (type: string) => type !== "delegate" && type !== "handoff" && type !== "script",
-);
+/** Agents have nodes of their own; scripts and tools of files are nothing without the code or the paths of a record. */
+const uncallable: readonly string[] = [
+  ...["delegate", "handoff", "script", "file_reader", "file_writer", "file_search"],
+];
+/** Built-in tools that a graph may call beside records. */
+const callable: readonly string[] = toolTypes.filter((type: string) => !uncallable.includes(type));
 const DAY_MS = 24 * 3_600_000;
 
 /** Fields of each type, beside id and type. */

@@ -32,6 +32,11 @@ export const toolTypes = [
   "remote_agent",
   "send_file",
   "script",
+  "file_reader",
+  "file_writer",
+  "file_search",
+  "data_analyzer",
+  "web_page",
 ] as const;
 
 /** Name of a built-in type. */
@@ -70,6 +75,11 @@ const toolType = Type.Union([
   Type.Literal("remote_agent"),
   Type.Literal("send_file"),
   Type.Literal("script"),
+  Type.Literal("file_reader"),
+  Type.Literal("file_writer"),
+  Type.Literal("file_search"),
+  Type.Literal("data_analyzer"),
+  Type.Literal("web_page"),
 ]);
 const toolName = Type.String({ pattern: "^[a-zA-Z0-9_-]{1,64}$" });
 const condition = Type.String({ minLength: 1, maxLength: toolLimits.conditionChars });

@@ -25,7 +25,7 @@ import type { FilesOut, OtherTools, ToolConfig, ToolPlace } from "./tool-type.ts
 import { builtinTools } from "./tool-types.ts";
 
 /** Whose tools they are, and where they are used. */
-export interface Offered extends ToolPlace {
+export interface Offered extends Omit<ToolPlace, "readable"> {
   /** Of the step that looks up what they name, unique within the run. */
   readonly key: string;
   /** Versions of records, for those that were looked up before. */
@@ -47,14 +47,15 @@ export async function offerTools(
   const found = versions ? { versions, names: {} } : await lookUp(uses, place);
   const names = new Map([...place.names, ...Object.entries(found.names)]);
   const settings = await Promise.all(uses.map((use) => settingsOf(use, place, found)));
-  const own = { ...place, names, files: found.files };
+  const readable = settings.flatMap(readableOf);
+  const own = { ...place, names, files: found.files, readable };
   return settings.map((one) => toolOf(one, { ...own, others: othersOf(settings, own) }));
 }
 
 /** What no script calls: what ends the answer, counts what it has sent, or could call it in turn. */
 const notForScripts: ReadonlySet<string> = new Set(["handoff", "send_file", "script"]);
 
-function othersOf(settings: readonly Settings[], place: Offered): OtherTools {
+function othersOf(settings: readonly Settings[], place: ToolPlace): OtherTools {
   return (name, permissions) => {
     const one = settings.find((some) => some.name === name);
     if (one === undefined || notForScripts.has(one.type)) return undefined;
@@ -144,7 +145,14 @@ async function settingsOf(
   return { ...base, ...own, permissions, countedAs: tool };
 }
 
-function toolOf(settings: Settings, place: Offered): Tool {
+/** What another tool beside it may read as well. */
+function readableOf(settings: Settings): readonly string[] {
+  const { type, config } = settings;
+  if (type !== "file_reader" || !permissionsOf(settings).includes("read")) return [];
+  return (config as { readonly paths?: readonly string[] } | undefined)?.paths ?? [];
+}
+
+function toolOf(settings: Settings, place: ToolPlace): Tool {
   const type = builtinTools[settings.type];
   const { config = {}, rate, repeat, timeout_ms, result_chars } = settings;
   const permissions: ReadonlySet<Permission> = new Set(permissionsOf(settings));
@@ -191,7 +199,7 @@ function confirmationOf(settings: Settings, agent: string): Pick<Tool, "confirma
 }
 
 /** The token of its requests: that of the user of the run, else of the tenant. */
-function authOf(config: ToolConfig, { input }: Offered): Pick<Tool, "auth"> {
+function authOf(config: ToolConfig, { input }: ToolPlace): Pick<Tool, "auth"> {
   const { auth, url } = config as {
     readonly auth?: { readonly token: string };
     readonly url?: string;

@@ -7,6 +7,7 @@ import type { Permission, ToolTypeName } from "../records/tool.ts";
 import type { TSchema } from "../schema.ts";
 import type { Meter } from "../spend.ts";
 import type { TurnReference } from "../turn-input.ts";
+import type { FolderGrant } from "./folders.ts";
 import type { HandoffTool, RunTool, StepTool, Tool } from "./tool.ts";
 
 /** A JSON object that the type's schema has let through. */
@@ -27,6 +28,8 @@ export interface ToolPlace {
   /** Names of agents and sub-agents that tools lead to, by their ids. */
   readonly names: ReadonlyMap<string, string>;
   readonly others?: OtherTools;
+  /** Paths that a file_reader among the same tools may read. */
+  readonly readable: readonly string[];
 }
 
 /** Another tool of the same list, with no more permissions than these; undefined where no script may call it. */
@@ -56,6 +59,12 @@ export type ToolWork =
   | Pick<RunTool, "within" | Common>
   | Pick<HandoffTool, "target" | Common>;
 
+/** Whose configuration is checked. */
+export interface CheckedFor {
+  /** Folders that the operator granted the tenant. */
+  readonly folders: readonly FolderGrant[];
+}
+
 /** A built-in type. */
 export interface ToolType {
   readonly type: ToolTypeName;
@@ -66,7 +75,7 @@ export interface ToolType {
   /** What is granted when nothing is said. Default `needs`. */
   readonly granted?: readonly Permission[];
   /** What no schema can say of a configuration. @throws RuntimeError with a pointer within `config`. */
-  check?(config: ToolConfig): void;
+  check?(config: ToolConfig, where: CheckedFor): void;
   /** Whether a call that was cut can be asked about, so configured. Default false. */
   canReconcile?(config: ToolConfig): boolean;
   /** For the model, when the record has none. */

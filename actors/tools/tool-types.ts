@@ -2,8 +2,12 @@
 
 import type { ToolTypeName } from "../records/tool.ts";
 import { calculatorTool } from "./calculator.ts";
+import { dataAnalyzerTool } from "./data-analyzer.ts";
 import { dateTimeTool } from "./date-time.ts";
 import { delegateTool } from "./delegate.ts";
+import { fileReaderTool } from "./file-reader.ts";
+import { fileSearchTool } from "./file-search.ts";
+import { fileWriterTool } from "./file-writer.ts";
 import { handoffTool } from "./handoff.ts";
 import { httpRequestTool } from "./http-request.ts";
 import { knowledgeSearchTool } from "./knowledge-search.ts";
@@ -11,6 +15,7 @@ import { remoteAgentTool } from "./remote-agent.ts";
 import { scriptTool } from "./script.ts";
 import { sendFileTool } from "./send-file.ts";
 import type { ToolType } from "./tool-type.ts";
+import { webPageTool } from "./web-page.ts";
 
 /** All of them. */
 export const builtinTools: Readonly<Record<ToolTypeName, ToolType>> = {
@@ -23,4 +28,9 @@ export const builtinTools: Readonly<Record<ToolTypeName, ToolType>> = {
   remote_agent: remoteAgentTool,
   send_file: sendFileTool,
   script: scriptTool,
+  file_reader: fileReaderTool,
+  file_writer: fileWriterTool,
+  file_search: fileSearchTool,
+  data_analyzer: dataAnalyzerTool,
+  web_page: webPageTool,
 };

@@ -60,7 +60,7 @@ function sections(fields: Fields, above: string): string[] {
     const path = `${above}${fileName(name)}`;
     if (field.type === "named") return [namedSection(path, field)];
     if (!("fields" in field)) return [];
-    const shown = entriesOf(field.fields).filter(([, one]) => one.type !== "group");
+    const shown = entriesOf(field.fields).filter(([, one]) => isSimple(one));
     const own = `## \`${path}\`\n\n${field.text}\n\n${table(Object.fromEntries(shown), false)}`;
     return [own, ...sections(field.fields, `${path}.`)];
   });

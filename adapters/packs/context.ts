@@ -2,6 +2,7 @@
 
 import type { Prices } from "../../actors/money/catalogue.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../actors/ports.ts";
+import type { FolderGrant } from "../../actors/tools/folders.ts";
 import { newId } from "../../runtime/id.ts";
 import type { System } from "../../runtime/system.ts";
 import { createResources } from "../http/resources/kinds.ts";
@@ -38,6 +39,8 @@ export interface PackContext {
   readonly embedders: Embedders;
   readonly rerankers: Pick<Rerankers, "names">;
   readonly prices: Prices;
+  /** Folders that the operator granted tools. Default: none. */
+  readonly folders?: readonly FolderGrant[];
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -47,13 +50,14 @@ export type GivenIds = Map<string, string>;
 
 /** A draft of the caller's tenant, in which nothing was written yet. */
 export function createDraft(context: PackContext, caller: Caller, ids: GivenIds): Draft {
-  const { nowMs, embedders, compute, prices, skillBytesMax: bytesMax } = context;
+  const { nowMs, embedders, compute, prices, folders, skillBytesMax: bytesMax } = context;
   const tables = new DraftTables(context.system.tables, caller.tenant);
   // Services of records ask nobody; what would be asked is asked when the draft is stored.
   const system = { tables } as unknown as System;
   const [index, serial] = [new RecordIndex(tables), createSerial()];
-  const resources = createResources({ system, index, serial, nowMs });
-  const stored = { system, index, serial, usersOf: resources.usersOf, prices, nowMs };
+  const resources = createResources({ system, index, serial, folders, nowMs });
+  const named = { system, index, serial, folders, usersOf: resources.usersOf };
+  const stored = { ...named, prices, nowMs };
   const agentStore = createAgentStore(stored);
   const unswept = new Set<string>();
   // Files that nothing has any more go when what let go of them is stored.

@@ -2,9 +2,10 @@
 // that a test can let the engine die in the middle of a turn and start another on what is stored.
 
 import { catalog } from "../../actors/catalog.ts";
+import type { Files } from "../../actors/files.ts";
 import type { Memories } from "../../actors/memory/memories.ts";
 import { defaultPrices } from "../../actors/money/catalogue.ts";
-import type { Llm, Ports, Retriever } from "../../actors/ports.ts";
+import type { Compute, Llm, Ports, Retriever } from "../../actors/ports.ts";
 import type { Agent } from "../../actors/records/agent.ts";
 import { agentTables, versionId } from "../../actors/records/agent-version.ts";
 import type {
@@ -36,6 +37,7 @@ import { emptyAgent, emptySubAgent } from "./agent-records.ts";
 import { resultOf } from "./find.ts";
 import {
   noChannels,
+  noFiles,
   noIngest,
   noLaunches,
   noReembed,
@@ -102,6 +104,8 @@ export async function startAgents(options: {
   readonly retriever?: Retriever;
   readonly memories?: Memories;
   readonly web?: Pick<Web, "request">;
+  readonly files?: Files;
+  readonly compute?: Compute;
   /** Beside the catalog's, or in place of those of the same kind. */
   readonly definitions?: readonly Definition[];
 }): Promise<AgentsHost> {
@@ -127,9 +131,10 @@ export async function startAgents(options: {
       renew: () => Promise.reject(new Error("No token is renewed here.")),
     },
     channels: noChannels,
+    files: options.files ?? noFiles,
     launches: noLaunches,
     web: options.web ? { ...noWeb, ...options.web } : noWeb,
-    compute: { run: async () => undefined },
+    compute: options.compute ?? { run: async () => undefined },
   } satisfies Ports;
   const own = options.definitions ?? [];
   const handlers = new Map<number, (item: WorkerItem) => void>();

@@ -3,12 +3,15 @@
 import { screenTaskName } from "../../actors/guard/task-name.ts";
 import type { Compute } from "../../actors/ports.ts";
 import {
+  analyzeTable,
   embedTexts,
   layoutPicture,
+  pageText,
   parseKnowledge,
   prepareTexts,
   readSkills,
   screenSaid,
+  searchFolders,
   splitTexts,
 } from "../../adapters/compute-tasks.ts";
 import { layoutTaskName } from "../../adapters/graphs/task-name.ts";
@@ -16,6 +19,9 @@ import { readSkillTaskName } from "../../adapters/skills/reading.ts";
 
 const tasks: Readonly<Record<string, (input: unknown) => unknown>> = {
   [screenTaskName]: screenSaid,
+  "files.search": searchFolders,
+  "files.analyze": analyzeTable,
+  "web.page-text": pageText,
   "knowledge.parse": parseKnowledge,
   [layoutTaskName]: layoutPicture,
   [readSkillTaskName]: readSkills,

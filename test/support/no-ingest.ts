@@ -2,6 +2,7 @@
 
 import type { Channels } from "../../actors/channels/port.ts";
 import type { Credentials } from "../../actors/credentials/port.ts";
+import type { Files } from "../../actors/files.ts";
 import type { Ingest, Reembed } from "../../actors/ingestion/port.ts";
 import type { Removals } from "../../actors/ports.ts";
 import type { Launches } from "../../actors/triggers/port.ts";
@@ -35,6 +36,11 @@ export const noRemovals: Removals = {
 
 /** Refuses every call. */
 export const noWeb: Web = { request: refuse, secrets: refuse };
+
+/** Refuses every call. */
+export const noFiles: Files = {
+  ...{ look: refuse, state: refuse, write: refuse, search: refuse, analyze: refuse },
+};
 
 /** Refuses every call. */
 export const noLaunches: Launches = { launch: refuse, cancel: refuse };

@@ -1,6 +1,7 @@
 // What a kind of resource adds to the code that all kinds share: checks that no schema can say, and
 // which other records one names.
 
+import type { FolderGrant } from "../../../actors/tools/folders.ts";
 import { HIDDEN } from "../../../actors/tools/secret-headers.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables, TableWrite } from "../../../runtime/system.ts";
@@ -9,6 +10,8 @@ import type { Tables, TableWrite } from "../../../runtime/system.ts";
 export interface RulePlace {
   readonly tables: Tables;
   readonly tenant: string;
+  /** Folders that the operator granted, to whichever tenants. */
+  readonly folders: readonly FolderGrant[];
   /** The record that is changed; null for a new one. */
   readonly id: string | null;
   /** Ids of the tenant's records of this kind that have a name. */

@@ -10,6 +10,7 @@ import {
   type ResourceStamp,
   resourceTables,
 } from "../../../actors/records/resource.ts";
+import type { FolderGrant } from "../../../actors/tools/folders.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System, TableWrite } from "../../../runtime/system.ts";
 import type { Serial } from "../../serial.ts";
@@ -42,6 +43,8 @@ export interface ResourceContext {
   usersOf(tenant: string, id: string): Promise<readonly RecordUser[]>;
   /** Changes of a tenant's records, one after the other; shared by everything that names records. */
   readonly serial: Serial;
+  /** Folders that the operator granted. Default: none. */
+  readonly folders?: readonly FolderGrant[] | undefined;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -297,7 +300,8 @@ async function checked<Input extends object>(
     const all = await context.index.ordered(of.tenant, listingOf(kind), "created_at");
     return all.filter(({ entry }) => entry.name === name).map(({ id }) => id);
   };
-  const place = { tables: context.system.tables, ...of, named };
+  const { system, folders = [] } = context;
+  const place = { tables: system.tables, folders, ...of, named };
   await rules.check?.(fields as Input, place);
   return (await rules.links?.(fields as Input, place)) ?? {};
 }

@@ -7,6 +7,7 @@ import { type AgentRow, agentTables, versionId } from "../../../actors/records/a
 import { collectionsTable } from "../../../actors/records/collection.ts";
 import type { Guardrail } from "../../../actors/records/guardrail.ts";
 import type { SubAgent } from "../../../actors/records/sub-agent.ts";
+import type { FolderGrant } from "../../../actors/tools/folders.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables } from "../../../runtime/system.ts";
 import { checkNodeRefs } from "../resources/node-refs.ts";
@@ -26,8 +27,18 @@ export interface CheckPlace {
   readonly tenant: string;
 }
 
+/** Where agents are checked. */
+export interface AgentCheckPlace extends CheckPlace {
+  /** Folders that the operator granted, to whichever tenants. */
+  readonly folders: readonly FolderGrant[];
+}
+
 /** Checks what `set` sets on an agent. @throws INVALID, SCHEMA_INVALID, GRAPH_INVALID with a pointer. */
-export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields): Promise<void> {
+export async function checkAgent(
+  place: AgentCheckPlace,
+  next: AgentRow,
+  set: Fields,
+): Promise<void> {
   const objects = ["required_parameters", "state_schema", "response_format", "prompt_variables"];
   for (const field of objects) {
     if (isObject(set[field])) checkObject(set[field], `/${field}`);
@@ -54,7 +65,7 @@ export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields)
 
 /** Checks what `set` sets on a sub-agent. @throws INVALID, SCHEMA_INVALID with a pointer. */
 export async function checkSubAgent(
-  place: CheckPlace & { readonly subAgents: readonly string[] },
+  place: AgentCheckPlace & { readonly subAgents: readonly string[] },
   next: SubAgent,
   set: Fields,
 ): Promise<void> {

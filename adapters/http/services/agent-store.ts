@@ -15,11 +15,12 @@ import { balanceCounter, type Charge } from "../../../actors/records/conversatio
 import { noCharge, unitsOf } from "../../../actors/records/price.ts";
 import type { AllowedResources } from "../../../actors/records/resource-scope.ts";
 import type { TenantLimits } from "../../../actors/records/tenant-limits.ts";
+import type { FolderGrant } from "../../../actors/tools/folders.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { System, Tables, TableWrite } from "../../../runtime/system.ts";
 import { createSerial, type Serial } from "../../serial.ts";
 import { checkExists, checkVersionExists } from "../resources/resource-rules.ts";
-import type { CheckPlace } from "./agent-checks.ts";
+import type { AgentCheckPlace, CheckPlace } from "./agent-checks.ts";
 import { heldAfter, newlyHeld } from "./agent-held.ts";
 import { historyWrites } from "./agent-history.ts";
 import { agentLinks } from "./agent-listing.ts";
@@ -62,6 +63,8 @@ export interface AgentServiceOptions {
   readonly prices: Prices;
   /** Of tenants that have none of their own. Default: none. */
   readonly tenantLimits?: TenantLimits;
+  /** Folders that the operator granted. Default: none. */
+  readonly folders?: readonly FolderGrant[] | undefined;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -100,7 +103,7 @@ export interface AgentStore {
     ifMatch: number | null,
     change: (from: Loaded, at: string) => Promise<T>,
   ): Promise<T>;
-  placeOf(tenant: string): CheckPlace;
+  placeOf(tenant: string): AgentCheckPlace;
   /** What a repeatable creation cost: an earlier result was paid for when it was made. */
   paidOnce<Row>(caller: Caller, made: Made<Row>): Promise<Paid<Row>>;
 }
@@ -118,7 +121,7 @@ const SUB_AGENT_ID = /^sa_[A-Za-z0-9]{1,61}$/;
 
 /** The store over a system's tables. */
 export function createAgentStore(options: AgentServiceOptions): AgentStore {
-  const { system, index, nowMs } = options;
+  const { system, index, folders = [], nowMs } = options;
   const { tables } = system;
   const serial = createSerial();
   const load = async (tenant: string, id: string): Promise<Loaded> => {
@@ -187,7 +190,7 @@ export function createAgentStore(options: AgentServiceOptions): AgentStore {
         checkMatch(ifMatch, from.row.version);
         return await change(from, new Date(nowMs()).toISOString());
       }),
-    placeOf: (tenant) => ({ tables, tenant }),
+    placeOf: (tenant) => ({ tables, tenant, folders }),
     paidOnce: async (caller, { result, isRepeat, charge, balanceMicros }) => ({
       value: result,
       charge: isRepeat ? noCharge : charge,

@@ -7,6 +7,7 @@ import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/p
 import type { GuardFigures, Guardrail } from "../../../actors/records/guardrail.ts";
 import type { TenantLimits } from "../../../actors/records/tenant-limits.ts";
 import { removalAddress } from "../../../actors/removal.ts";
+import type { FolderGrant } from "../../../actors/tools/folders.ts";
 import type { Log } from "../../../runtime/log.ts";
 import type { System } from "../../../runtime/system.ts";
 import { Refusals } from "../../audit/refusals.ts";
@@ -77,6 +78,8 @@ export interface ServiceOptions {
   readonly prices: Prices;
   /** Of tenants that have none of their own. Default: none. */
   readonly tenantLimits?: TenantLimits;
+  /** Folders that the operator granted tools. Default: none. */
+  readonly folders?: readonly FolderGrant[];
   /** The data folder. */
   readonly data: string;
   readonly log: Log;
@@ -156,18 +159,19 @@ export interface Services {
 
 /** Makes the services. */
 export function createServices(options: ServiceOptions): Services {
-  const { system, compute, prices, nowMs, tenantLimits = {} } = options;
+  const { system, compute, prices, nowMs, tenantLimits = {}, folders } = options;
   const index = new RecordIndex(system.tables);
   const serial = createSerial();
   const channelChanges = new Set<ChannelChanged>();
   const resources = createResources({
-    ...{ system, index, serial, nowMs, channelKinds: options.gateway },
+    ...{ system, index, serial, folders, nowMs, channelKinds: options.gateway },
     channelChanged: async (tenant, id) => {
       for (const tell of channelChanges) await tell(tenant, id);
     },
   });
   const { items } = resources;
-  const stored = { system, index, serial, usersOf: resources.usersOf, prices, tenantLimits, nowMs };
+  const named = { system, index, serial, folders, usersOf: resources.usersOf };
+  const stored = { ...named, prices, tenantLimits, nowMs };
   // One store: changes of an agent wait for each other, whichever service makes them.
   const store = createAgentStore(stored);
   const made = createAgentService(stored, store);

@@ -11,6 +11,7 @@ import {
   type ToolUse,
 } from "../../../actors/records/tool.ts";
 import { toolKind } from "../../../actors/records/tool-kind.ts";
+import type { FolderGrant } from "../../../actors/tools/folders.ts";
 import { configLinks, useLinks } from "../../../actors/tools/links.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables } from "../../../runtime/system.ts";
@@ -35,6 +36,8 @@ const DECIDED = [
 export interface ToolCheckPlace {
   readonly tables: Tables;
   readonly tenant: string;
+  /** Folders that the operator granted, to whichever tenants. */
+  readonly folders: readonly FolderGrant[];
   /** Whoever has the tools: `ag_` or `sa_`. */
   readonly owner: string;
   /** Keys of the agent's sub-agents. */
@@ -48,7 +51,7 @@ export async function checkTools(uses: readonly ToolUse[], place: ToolCheckPlace
     const pointer = `/tools/${at}`;
     const name = isRecordId(use.tool)
       ? await checkRecordUse(use, place, pointer)
-      : await checkBuiltinUse(use, pointer);
+      : await checkBuiltinUse(use, place, pointer);
     if (taken.has(name)) {
       const text = `There is another tool with the name ${name}; give this one its own.`;
       throw invalid(text, `${pointer}/name`);
@@ -73,8 +76,8 @@ function checkGranted({ tool, config }: ToolUse, names: ReadonlySet<string>, poi
 
 /** Rules of the records. */
 export const toolRules: ResourceRules<ToolInput> = {
-  check: async (input) => {
-    await checkSettings(input.type, input, "");
+  check: async (input, place) => {
+    await checkSettings(input.type, input, { ...place, pointer: "" });
     if (!String(input.config?.["to"]).startsWith("sa_")) return;
     const text = "A sub-agent is named in the tools of its own agent, not in a record.";
     throw invalid(text, "/config/to");
@@ -89,9 +92,13 @@ export const toolRules: ResourceRules<ToolInput> = {
   },
 };
 
-async function checkBuiltinUse(use: ToolUse, pointer: string): Promise<string> {
+async function checkBuiltinUse(
+  use: ToolUse,
+  place: ToolCheckPlace,
+  pointer: string,
+): Promise<string> {
   const type = use.tool as ToolTypeName;
-  await checkSettings(type, use, pointer);
+  await checkSettings(type, use, { ...place, pointer });
   return use.name ?? type;
 }
 
@@ -118,18 +125,26 @@ async function checkRecordUse(
   throw invalid(`The record does not grant "${wider}".`, `${pointer}/permissions`);
 }
 
+/** Where settings stand, and whose they are. */
+type SettingsPlace = Pick<ToolCheckPlace, "tenant" | "folders"> & { readonly pointer: string };
+
+async function grantedTo(tenant: string, folders: readonly FolderGrant[]) {
+  return (await import("../../../actors/tools/folders.ts")).grantsOf(folders, tenant);
+}
+
 /** Checks the settings of a tool of this type. */
 async function checkSettings(
   name: ToolTypeName,
   settings: Omit<ToolUse, "tool" | "name">,
-  pointer: string,
+  { tenant, folders, pointer }: SettingsPlace,
 ): Promise<void> {
   const type = await typeOf(name);
   const { config = {}, permissions, parameters, repeat } = settings;
   await loadValidator();
+  const own = folders.length === 0 ? [] : await grantedTo(tenant, folders);
   within(`${pointer}/config`, () => {
     validate(type.config, config);
-    type.check?.(config);
+    type.check?.(config, { folders: own });
   });
   const missing = type.needs.find((need) => permissions?.includes(need) === false);
   if (missing !== undefined) {

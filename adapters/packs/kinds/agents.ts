@@ -102,7 +102,7 @@ async function store(
   known: Known,
   from: Loaded | null,
 ): Promise<Made> {
-  const { caller, at, agentStore, tables } = draft;
+  const { caller, at, agentStore } = draft;
   const { sub_agents: list, ...own } = fields as Fields & { sub_agents?: readonly Part[] };
   const set = withCanaryOf(own as AgentInput, from?.row ?? null);
   const rows = agentStore.placeOf(caller.tenant);
@@ -132,7 +132,7 @@ async function store(
   }
   await checkAgent(rows, row, { ...own });
   const place = {
-    ...{ tables, tenant: caller.tenant },
+    ...rows,
     subAgents: row.subAgents.map((entry) => entry.key),
   };
   for (const sub of changed) {

@@ -17,6 +17,7 @@ import { resultOf } from "../../support/find.ts";
 import {
   noChannels,
   noCredentials,
+  noFiles,
   noIngest,
   noLaunches,
   noReembed,
@@ -42,6 +43,7 @@ function portsOf(llm: ScriptedLlm): Ports {
     ...{ ingest: noIngest, memories: noMemories, reembed: noReembed, removals: noRemovals },
     ...{
       channels: noChannels,
+      files: noFiles,
       launches: noLaunches,
       credentials: noCredentials,
       web: noWeb,

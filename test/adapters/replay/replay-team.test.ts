@@ -13,6 +13,7 @@ import type { RunRecord } from "../../../runtime/testkit/recording.ts";
 import {
   noChannels,
   noCredentials,
+  noFiles,
   noIngest,
   noLaunches,
   noReembed,
@@ -60,6 +61,7 @@ function outside(llm: ScriptedLlm): Ports {
     ...{
       webhooks: noWebhooks,
       channels: noChannels,
+      files: noFiles,
       launches: noLaunches,
       credentials: noCredentials,
       web: noWeb,

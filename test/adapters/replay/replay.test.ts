@@ -28,6 +28,7 @@ import { noScores, resultOf } from "../../support/find.ts";
 import {
   noChannels,
   noCredentials,
+  noFiles,
   noIngest,
   noLaunches,
   noReembed,
@@ -269,6 +270,7 @@ function outsideOf(llm: ScriptedLlm, searched: unknown[]): Ports {
     webhooks: noWebhooks,
     prices: defaultPrices,
     channels: noChannels,
+    files: noFiles,
     launches: noLaunches,
     credentials: noCredentials,
     web: noWeb,

@@ -1,0 +1,78 @@
+// The file_writer over an engine that dies: whatever part of a call was cut, the text is in the file once.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Files } from "../../../actors/files.ts";
+import { createFiles } from "../../../adapters/files/files.ts";
+import {
+  type AgentsHost,
+  newAgent,
+  newConversation,
+  startAgents,
+  tenant,
+} from "../../support/agents-host.ts";
+import { inlineCompute } from "../../support/inline-compute.ts";
+import { type JailRoom, makeJailRoom } from "../../support/jail-room.ts";
+import { createGate, createScriptedLlm } from "../../support/scripted-llm.ts";
+
+let room: JailRoom;
+let host: AgentsHost | undefined;
+beforeEach(() => {
+  room = makeJailRoom();
+});
+afterEach(async () => {
+  await host?.stop();
+  room.end();
+});
+
+test.each(["state", "before the write", "behind the write"])(
+  "a text is appended once when the engine dies at: %s",
+  async (cut) => {
+    const path = join(room.work, "log.txt");
+    writeFileSync(path, "line\n");
+    const gate = createGate();
+    const never = new AbortController().signal;
+    const [grant] = room.grants;
+    const real = createFiles(grant ? [{ ...grant, tenants: [tenant] }] : [], inlineCompute);
+    let isCut = false;
+    const dies = async (at: string): Promise<void> => {
+      if (isCut || at !== cut) return;
+      isCut = true;
+      await gate.wait(never);
+    };
+    const files: Files = {
+      ...real,
+      state: async (target) => {
+        const state = await real.state(target);
+        await dies("state");
+        return state;
+      },
+      write: async (input) => {
+        await dies("before the write");
+        const written = await real.write(input);
+        await dies("behind the write");
+        return written;
+      },
+    };
+    const written = { path: "log.txt", content: "line\n", mode: "append" };
+    const calls = [{ name: "file_writer", arguments: written }];
+    const llm = createScriptedLlm(({ call }) => (call === 1 ? { calls } : "Done."));
+    host = await startAgents({ llm, files });
+    await host.setBalance(100_000);
+    const agent = newAgent();
+    const cv = newConversation();
+    const tools = [{ tool: "file_writer", config: { paths: ["work"] } }];
+    await host.putAgent({ agent_key: agent, tools });
+
+    const { run } = await host.chat(cv, "Note it.", { agent }).accepted();
+    await gate.reached;
+    await host.crash();
+    const reply = await host.follow(run, cv).reply();
+
+    expect(reply.response).toBe("Done.");
+    expect(readFileSync(path, "utf8")).toBe("line\nline\n");
+    const told = llm.requests.at(-1)?.messages.find(({ role }) => role === "tool")?.content;
+    expect(told).toContain('{"path":"work/log.txt","bytes":10,"mode":"append"}');
+  },
+);
