@@ -21,6 +21,8 @@ import { decideRun } from "../../actors/channels/session-decide.ts";
 import { inboundMessage, type Verdict } from "../../actors/channels/session-message.ts";
 import type { Removals } from "../../actors/ports.ts";
 import { removalActor, removeRestRun } from "../../actors/removal.ts";
+import type { Heard } from "../../actors/triggers/listeners.ts";
+import { TRIGGER_KIND } from "../../actors/triggers/state.ts";
 import { leftRows } from "../../adapters/channels/left-rows.ts";
 import { defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
 import { address } from "../../runtime/address.ts";
@@ -146,6 +148,20 @@ const rowsActor = defineActor<
   },
 });
 
+/** Table of what triggers were told, each time. */
+export const heardTable = "heard";
+
+/** Stands for a trigger. */
+const heardActor = defineActor<number, Heard>({
+  kind: TRIGGER_KIND,
+  version: 1,
+  initial: () => 0,
+  receive(count, heard, turn) {
+    turn.putRow(heardTable, `${count}`, heard);
+    return count + 1;
+  },
+});
+
 /** A system with one channel. */
 export class ChannelWorld {
   readonly system: TestSystem;
@@ -166,7 +182,7 @@ export class ChannelWorld {
       ...{ seed, workers: 2, delayMs: 2, reads: "at once", portsFor },
       definitions: [
         ...[sessionActor, laneActor, askRun, stopRun, decideRun, deliveryRun],
-        ...[echoActor, echoRun, rowsActor, removalActor, removeRestRun],
+        ...[echoActor, echoRun, rowsActor, heardActor, removalActor, removeRestRun],
       ] as never,
       ...(onWrite && { onWrite: () => onWrite(this.system) }),
     });

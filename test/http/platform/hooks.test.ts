@@ -89,6 +89,8 @@ test("wrong, late, early and missing signatures have one answer, and so has a tr
     await deliver(schedule.body.id, body, signed(body)),
     await deliver("%00", body, signed(body)),
     await deliver("tr_x", "x".repeat(10), {}),
+    // What deliveries to nobody are compared with is in the open.
+    await deliver("tr_x", body, signed(body, { secret: secretOf(0) })),
   ];
 
   const told = refused.map(({ status, body: { code, detail } }) => ({ status, code, detail }));
