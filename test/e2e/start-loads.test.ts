@@ -143,7 +143,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "adapters/credentials": 2,
   "adapters/embed": 10,
   "adapters/graphs": 2,
-  "adapters/http": 223,
+  "adapters/http": 225,
   "adapters/knowledge": 43,
   "adapters/llm": 6,
   "adapters/mcp": 1,

@@ -5,6 +5,7 @@ import { promptRoutes } from "../resources/prompt-routes.ts";
 import { kindRoutes } from "../resources/resource-routes.ts";
 import type { Route } from "../route.ts";
 import type { Services } from "../services/services.ts";
+import { agentLogsRoute } from "./agent-logs.ts";
 import { agentRoutes } from "./agents.ts";
 import { approvalRoutes } from "./approvals.ts";
 import { channelOutboxRoutes } from "./channel-deliveries.ts";
@@ -43,6 +44,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...runRoutes(services),
     ...runAgainRoutes(services),
     traceRoute(services),
+    agentLogsRoute(services),
     ...flowRoutes(services),
     checkpointsRoute(services),
     ...tokenRoutes(services),

@@ -73,6 +73,12 @@ export const runRows: Rows = {
     shows: { truncated: false, spans: expect.any(Array) },
     wrong: [withQuery("content=maybe", { parameter: "content" })],
   },
+  "GET /v2/agents/{id}/logs": {
+    good: async (world) => ({ params: { id: (await run(world)).agent }, query: "limit=5" }),
+    status: 200,
+    shows: { truncated: expect.any(Boolean), data: expect.any(Array) },
+    wrong: [withQuery("level=loud", { parameter: "level" })],
+  },
   [`POST ${one}/fork`]: {
     good: async (world) => ({ ...(await ended(world)), body: { step: "model:1" } }),
     status: 200,
