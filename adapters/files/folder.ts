@@ -90,14 +90,17 @@ export class Folder {
     try {
       await this.check();
       if (isMade) await mkdir(place).catch(ignoring("EEXIST"));
-      const seen = await lstat(place);
-      if (seen.isSymbolicLink()) throw isLink(shown);
       if (this.#handle === null) {
+        const seen = await lstat(place);
+        if (seen.isSymbolicLink()) throw isLink(shown);
         await this.#unmoved(shown);
         if (!seen.isDirectory()) throw Object.assign(new Error(), { code: "ENOTDIR" });
         return new Folder(place, null, shown);
       }
-      const handle = await open(place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      const handle = await open(place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).catch(async (error) => {
+        // A link is none here, which is said of it.
+        throw (await lstat(place)).isSymbolicLink() ? isLink(shown) : error;
+      });
       return new Folder(join(this.#place, name), handle, shown);
     } catch (error) {
       throw refusalOf(error, shown);

@@ -108,6 +108,12 @@ test("what is not granted any more, or for reading alone, is refused although th
   expect(await look("new.txt")).toBe("NOT_FOUND");
 });
 
+test("a tool that names another tenant's folder reaches nothing in it", async () => {
+  expect(await look("secret.txt", ["other"])).toBe("INVALID");
+  expect(await look("other/secret.txt", ["other"])).toBe("INVALID");
+  expect(await write("new.txt", ["other"])).toBe("INVALID");
+});
+
 test("a search and an analysis begin where the tool may begin", async () => {
   const search = (path: string) => said(files.search({ ...room.at(path), text: "secret" }, signal));
   expect(await search("../outside")).toBe("INVALID");
