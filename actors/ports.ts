@@ -16,6 +16,7 @@ import type { CallPayer } from "./money/provider-call.ts";
 import type { EmbedderPin } from "./records/embedder-pin.ts";
 import type { GuardFigures } from "./records/guardrail.ts";
 import type { ImageRef } from "./records/image.ts";
+import type { Scripts } from "./tools/script-run.ts";
 import type { Launches } from "./triggers/port.ts";
 import type { Web } from "./web.ts";
 import type { Webhooks } from "./webhooks.ts";
@@ -387,6 +388,8 @@ export interface Ports {
   readonly credentials: Credentials;
   readonly channels: Channels;
   readonly launches: Launches;
+  /** Scripts of the operator; absent: there are none. */
+  readonly scripts?: Scripts;
   readonly compute: Compute;
   /** What things cost since this start. */
   readonly prices: Prices;

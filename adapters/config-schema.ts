@@ -285,6 +285,19 @@ export const configFields = {
     fields: {
       hosts: privateHosts("Hosts of private networks that tools may send requests to."),
       folders: foldersField,
+      folder: {
+        type: "text",
+        text: "Folder of scripts (.js, .mjs, .ts, .mts), each a tool `custom.` and its name.",
+        default: null as string | null,
+        charsMax: 4_000,
+      },
+      folderTenants: {
+        type: "texts",
+        text: "Ids of the tenants that have the scripts of `folder` (tn_...), or * for all.",
+        default: ["*"],
+        itemsMax: 1_000,
+        charsMax: 64,
+      },
     },
   },
   runtime: { type: "group", text: "Threads, queues and storage.", fields: systemLimits },

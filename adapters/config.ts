@@ -185,7 +185,9 @@ export async function readConfig(environment: Environment, folder: string): Prom
     ...values.gateway,
     middleware: middleware === null ? null : resolve(folder, middleware),
   };
-  const tools = { ...values.tools, folders };
+  const { folder: scripts } = values.tools;
+  const kept = scripts === null ? null : resolve(folder, scripts);
+  const tools = { ...values.tools, folders, folder: kept };
   const own = { gateway, tools, tls, data, models, ...lists, file: file?.path ?? null };
   return { ...values, ...defaults, ...secret, ...own };
 }

@@ -29,4 +29,5 @@ export const channels = {
   gateway: "gateway",
   launches: "launches",
   ended: "ended",
+  scripts: "scripts",
 } as const;

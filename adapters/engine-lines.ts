@@ -1,15 +1,16 @@
 // What main and its engines talk about over their lines: calls of models that are shared, what calls of
-// embedders and re-rankers cost, what is sent over channels and what triggers begin.
+// embedders and re-rankers cost, what is sent over channels, what triggers begin, and scripts of the operator.
 
 import type { Channels } from "../actors/channels/port.ts";
 import type { ProviderPurse } from "../actors/money/provider-call.ts";
+import type { Scripts } from "../actors/tools/script-run.ts";
 import type { Launches } from "../actors/triggers/port.ts";
 import { settleable } from "../runtime/shared/settleable.ts";
 import type { ConnectEngine } from "../runtime/threads/host.ts";
 import type { Config } from "./config.ts";
 import { channels, channelsOf } from "./engine-channels.ts";
 import { serveFarPort } from "./far-port.ts";
-import { farChannels, farLaunches } from "./far-ports.ts";
+import { farChannels, farLaunches, farScripts } from "./far-ports.ts";
 import type { AnswerHub } from "./llm/answer-hub.ts";
 import type { EndedBatch } from "./telemetry/ended-runs.ts";
 import type { ExportFigures } from "./telemetry/otlp/exporter.ts";
@@ -35,6 +36,8 @@ export interface EngineLines {
   endedTo(exporter: Exporter): void;
   /** What was exported of them; undefined: nothing is. */
   exported(): ExportFigures | undefined;
+  /** From now on scripts of the operator are found there; who asked before has waited. */
+  findScriptsBy(scripts: Scripts): void;
 }
 
 /** Whether any embedder or re-ranker is a provider's. */
@@ -57,6 +60,7 @@ export async function engineLines(
   const sent = settleable<() => Promise<Channels>>();
   const begun = settleable<Launches>();
   let exporter: Exporter | undefined;
+  const found = settleable<Scripts>();
   const served = hasPaidCalls(config) ? await import("./money/purse-line.ts") : undefined;
   const connect: ConnectEngine = (line) => {
     const named = channelsOf(line);
@@ -66,6 +70,7 @@ export async function engineLines(
       served?.servePurse(named(channels.purse), () => paid.promise),
       serveFarPort(named(channels.gateway), farChannels, async () => (await sent.promise)()),
       serveFarPort(named(channels.launches), farLaunches, () => begun.promise),
+      serveFarPort(named(channels.scripts), farScripts, () => found.promise),
     ];
     return () => {
       for (const end of ends) end?.();
@@ -81,5 +86,6 @@ export async function engineLines(
       exporter = to;
     },
     exported: () => exporter?.figures(),
+    findScriptsBy: (port) => found.resolve(port),
   };
 }

@@ -1,6 +1,7 @@
 // The ports that main serves for engines.
 
 import type { Channels } from "../actors/channels/port.ts";
+import type { Scripts } from "../actors/tools/script-run.ts";
 import type { Launches } from "../actors/triggers/port.ts";
 import type { FarPort } from "./far-port.ts";
 
@@ -17,3 +18,6 @@ export const farChannels: FarPort<Channels> = {
 
 /** Work that triggers begin: it goes through the door's gates as chats do. */
 export const farLaunches: FarPort<Launches> = { name: "launches", calls: ["launch", "cancel"] };
+
+/** Scripts of the operator: their folder is read once, on main. */
+export const farScripts: FarPort<Scripts> = { name: "scripts", calls: ["find"] };

@@ -296,6 +296,8 @@ function keepUp(
   }
   const { guardrailsFile: file } = options.config;
   if (file !== null) stops.push(afterStart(0, () => keepingGuardrails(options, services, file)));
+  const { folder } = config.tools;
+  if (folder !== null) stops.push(afterStart(0, () => keepingScripts(options, folder)));
   return () => {
     for (const stop of stops) stop();
   };
@@ -309,6 +311,17 @@ async function keepingGuardrails(
 ): Promise<() => void> {
   const { keepOperatorChain } = await import("./guardrails-renewal.ts");
   return keepOperatorChain({ file, rules, set, log, tables });
+}
+
+/** Follows the operator's folder of scripts. @returns what stops it. */
+async function keepingScripts(
+  { config: { tools }, system: { compute }, diary: log, lines }: FrontOptions,
+  folder: string,
+): Promise<() => void> {
+  const { keepScripts } = await import("./sandbox/folder.ts");
+  const kept = keepScripts({ folder, tenants: tools.folderTenants, compute, log });
+  lines.findScriptsBy(kept);
+  return kept.end;
 }
 
 /** Chains, trims and tells where chains stand. @returns what stops it. */

@@ -182,6 +182,7 @@ function tasksOf(config: Config): NonNullable<SystemOptions["tasks"]> {
     [readSkillTaskName]: { url: computeTasks, name: "readSkills" },
     [trainTaskName]: { url: computeTasks, name: "trainRouter" },
     "script.run": { url: scriptTasks, name: "runScriptTask" },
+    "script.read": { url: scriptTasks, name: "readScriptTask" },
     ...embedTasks(config.embedding),
     "knowledge.merge": {
       url: new URL("./merge-tasks.js", import.meta.url).href,

@@ -26,7 +26,7 @@ import { createRerankers } from "./embed/rerankers.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
 import { channels, channelsOf } from "./engine-channels.ts";
 import { farPort } from "./far-port.ts";
-import { farChannels, farLaunches } from "./far-ports.ts";
+import { farChannels, farLaunches, farScripts } from "./far-ports.ts";
 import { searchesElsewhere } from "./knowledge/elsewhere.ts";
 import { fetchDocument } from "./knowledge/fetch-document.ts";
 import { createIngest } from "./knowledge/ingest.ts";
@@ -164,8 +164,7 @@ export const workerHost: WorkerHost<HostConfig> = {
         tokens,
       ),
       ...{ files: laterFiles(tools.folders, compute), credentials: tokens },
-      channels: farPort(line?.(channels.gateway), farChannels),
-      launches: farPort(line?.(channels.launches), farLaunches),
+      ...farPorts(line, tools),
       compute,
       ...(config.guardMemory && { guards: createGuardFigures(config.guardMemory) }),
       prices: createPrices(config.prices),
@@ -185,6 +184,18 @@ function measuredLlm(config: HostConfig, log: Log, weightOf: WeightOf): Llm {
 /** Beside the ports of runs: who is told when one ends. */
 interface Told {
   readonly ended?: (tenant: string, run: string) => void;
+}
+
+/** What main does for an engine. */
+function farPorts(
+  line: ReturnType<typeof channelsOf> | undefined,
+  { folder }: Config["tools"],
+): Pick<Ports, "channels" | "launches" | "scripts"> {
+  return {
+    channels: farPort(line?.(channels.gateway), farChannels),
+    launches: farPort(line?.(channels.launches), farLaunches),
+    ...(folder !== null && { scripts: farPort(line?.(channels.scripts), farScripts) }),
+  };
 }
 
 /** Requests that name pictures go out with their bytes; what puts them in is loaded with the first. */

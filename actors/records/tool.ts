@@ -121,8 +121,10 @@ export type ToolInput = Static<typeof toolInput>;
 /** A tool of an agent. Of a record only what narrows it may be said; see `tool-checks.ts`. */
 export const toolUse = Type.Object(
   {
-    /** A type's name, or `tl_`. */
-    tool: Type.String({ pattern: `^(${toolTypes.join("|")}|tl_[A-Za-z0-9]{1,61})$` }),
+    /** A type's name, `tl_`, or `custom.` and the name of a script of the operator's. */
+    tool: Type.String({
+      pattern: `^(${toolTypes.join("|")}|tl_[A-Za-z0-9]{1,61}|custom[.][a-zA-Z0-9_-]{1,64})$`,
+    }),
     /** As the model knows it. Default the record's name, or the type's. */
     name: Type.Optional(toolName),
     ...settings,
@@ -138,3 +140,12 @@ export const toolUses = Type.Array(toolUse, { maxItems: toolLimits.uses });
 
 /** Whether a use names a record. */
 export const isRecordId = (tool: string): boolean => tool.startsWith("tl_");
+
+const CUSTOM = "custom.";
+
+/** A use as what it stands for: a script of the operator's by its name is a script with that file. */
+export function plainUse(use: ToolUse): ToolUse {
+  if (!use.tool.startsWith(CUSTOM)) return use;
+  const file = use.tool.slice(CUSTOM.length);
+  return { ...use, tool: "script", name: use.name ?? file, config: { ...use.config, file } };
+}

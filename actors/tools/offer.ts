@@ -12,6 +12,7 @@ import { type ResourceRow, resourceTables } from "../records/resource.ts";
 import {
   isRecordId,
   type Permission,
+  plainUse,
   type ToolInput,
   type ToolTypeName,
   type ToolUse,
@@ -20,6 +21,7 @@ import { toolKind } from "../records/tool-kind.ts";
 import { targetPlace } from "../targets.ts";
 import type { Found } from "./found.ts";
 import { configLinks } from "./links.ts";
+import type { ScriptTerms } from "./script-run.ts";
 import type { Tool } from "./tool.ts";
 import type { FilesOut, OtherTools, ToolConfig, ToolPlace } from "./tool-type.ts";
 import { builtinTools } from "./tool-types.ts";
@@ -35,18 +37,21 @@ export interface Offered extends Omit<ToolPlace, "readable"> {
 const tables = resourceTables(toolKind);
 
 /**
- * The tools that `uses` name, in that order; what they say was checked when they were saved.
+ * The tools that `named` name, in that order; what they say was checked when they were saved.
  * @throws NOT_FOUND for a record that does not exist any more.
  */
 export async function offerTools(
-  uses: readonly ToolUse[],
+  named: readonly ToolUse[],
   place: Offered,
 ): Promise<readonly Tool[]> {
-  if (uses.length === 0) return [];
+  if (named.length === 0) return [];
+  const uses = named.map(plainUse);
   const { versions } = place;
   const found = versions ? { versions, names: {} } : await lookUp(uses, place);
   const names = new Map([...place.names, ...Object.entries(found.names)]);
-  const settings = await Promise.all(uses.map((use) => settingsOf(use, place, found)));
+  const settings = await Promise.all(
+    uses.map(async (use) => await withFile(await settingsOf(use, place, found), place)),
+  );
   const readable = settings.flatMap(readableOf);
   const own = { ...place, names, files: found.files, readable };
   return settings.map((one) => toolOf(one, { ...own, others: othersOf(settings, own) }));
@@ -122,6 +127,38 @@ interface Settings extends Omit<ToolInput, "name"> {
   readonly name: string;
   /** Under which its calls are counted. */
   readonly countedAs: string;
+  /** Needed beside what its type needs. */
+  readonly needs?: readonly Permission[];
+  /** Why it can do nothing. */
+  readonly refusal?: string;
+}
+
+/** A script of the operator's, with what its file says where nothing else is said. */
+async function withFile(settings: Settings, { context, key }: Offered): Promise<Settings> {
+  const { type, name, config } = settings;
+  const file = config?.["file"];
+  if (type !== "script" || typeof file !== "string") return settings;
+  const { tenant, ports } = context;
+  const terms = await context.step<ScriptTerms | null>(
+    `${key}:script:${name}`,
+    async () => {
+      const found = await ports.scripts?.find({ tenant, name: file });
+      if (found === undefined || found === null) return null;
+      const { description, parameters, permissions } = found;
+      return { description, parameters, permissions };
+    },
+    { repeat: "safe" },
+  );
+  if (terms === null) {
+    return { ...settings, refusal: `There is no script ${file} in the server's folder.` };
+  }
+  const { permissions } = terms;
+  return {
+    ...terms,
+    ...settings,
+    permissions: settings.permissions ?? [...permissions],
+    needs: permissions,
+  };
 }
 
 async function settingsOf(
@@ -158,8 +195,9 @@ function toolOf(settings: Settings, place: ToolPlace): Tool {
   const permissions: ReadonlySet<Permission> = new Set(permissionsOf(settings));
   const timeoutMs = timeout_ms ?? limits.toolMs;
   const resultChars = result_chars ?? limits.toolResultChars;
-  const missing = type.needs.find((need) => !permissions.has(need));
-  const refusal = `This tool does not have the permission "${missing}".`;
+  const missing = [...type.needs, ...(settings.needs ?? [])].find((need) => !permissions.has(need));
+  const lacks = missing && `This tool does not have the permission "${missing}".`;
+  const refusal = settings.refusal ?? lacks;
   const work = type.make(config, place, {
     ...{ permissions, timeoutMs, resultChars },
     ...(repeat !== undefined && { repeat }),
@@ -167,7 +205,7 @@ function toolOf(settings: Settings, place: ToolPlace): Tool {
   return {
     ...work,
     ...("perform" in work && repeat !== undefined && { repeat }),
-    ...(missing !== undefined && { refuses: () => refusal }),
+    ...(refusal !== undefined && { refuses: () => refusal }),
     spec: {
       name: settings.name,
       description: settings.description ?? type.describe(config, place.names),

@@ -46,8 +46,8 @@ export async function performScript(place: ToolPlace, work: ScriptWork): Promise
   const sources: Source[] = [];
   let usage: Usage = noUsage;
   for (let round = 1; round <= scriptLimits.rounds; round += 1) {
-    const request: ScriptRequest = {
-      ...{ code: config.code, file: "script.js", args: given, tools: config.tools ?? [] },
+    const request: Asked = {
+      ...{ file: `${config.file ?? "script"}.js`, args: given, tools: config.tools ?? [] },
       ...{ answers: [...answers], nowMs, seed: digest.readInt32LE(0) },
       timeoutMs: config.timeout_ms ?? scriptLimits.timeoutMs,
       memoryMb: config.memory_mb ?? scriptLimits.memoryMb,
@@ -79,18 +79,27 @@ function checkArguments(given: Arguments): void {
   throw new RuntimeError("INVALID", text);
 }
 
+/** A request before its code is there. */
+type Asked = Omit<ScriptRequest, "code">;
+
 /** One run, as a step. */
 async function runOnce(
   { context, owner }: ToolPlace,
-  { key }: ScriptWork,
-  request: ScriptRequest,
+  { key, config }: ScriptWork,
+  asked: Asked,
   round: number,
 ): Promise<ScriptOutcome> {
   const { tenant, ports } = context;
-  const { timeoutMs, memoryMb } = request;
+  const { timeoutMs, memoryMb } = asked;
   const runMs = timeoutMs + scriptLimits.threadMs;
   const options = { tenant, key: owner, timeoutMs: scriptLimits.waitMs + runMs, runMs };
   const run = async ({ signal }: Attempt): Promise<ScriptOutcome> => {
+    const code = config.code ?? (await codeOf(config, context));
+    if (code === null) {
+      const message = `There is no script ${config.file} in the server's folder.`;
+      return { type: "failed", code: "NOT_FOUND", message, logs: [] };
+    }
+    const request: ScriptRequest = { ...asked, code };
     try {
       const outcome = await ports.compute.run(runScriptTask, request, { ...options, signal });
       return outcome as ScriptOutcome;
@@ -113,6 +122,13 @@ async function runOnce(
     },
     { repeat: "safe", timeoutMs: options.timeoutMs + scriptLimits.threadMs },
   );
+}
+
+async function codeOf(
+  { file: name = "" }: ScriptConfig,
+  { tenant, ports }: ToolPlace["context"],
+): Promise<string | null> {
+  return (await ports.scripts?.find({ tenant, name }))?.code ?? null;
 }
 
 /** What a script did to its thread, which is ended: only this call fails. Null: the script did nothing. */

@@ -3,9 +3,11 @@
 // what they gave. So nothing is held while a person decides about a call, or while the server is down.
 
 import type { ErrorCode } from "../../runtime/errors.ts";
+import type { Permission } from "../records/tool.ts";
 
-/** Name of the task in the compute pool. */
+/** Names of the tasks in the compute pool. */
 export const runScriptTask = "script.run";
+export const readScriptTask = "script.read";
 
 /** Limits of scripts. */
 export const scriptLimits = {
@@ -38,11 +40,15 @@ export const scriptLimits = {
   errorChars: 1_000,
   /** A run may wait so long for a thread, ms. */
   waitMs: 30_000,
+  /** Files of the operator's folder. */
+  files: 500,
+  descriptionChars: 4_000,
 } as const;
 
-/** Configuration of a script. */
+/** Configuration of a script: its code, or the name of one of the operator's. */
 export interface ScriptConfig {
-  readonly code: string;
+  readonly code?: string;
+  readonly file?: string;
   readonly timeout_ms?: number;
   readonly memory_mb?: number;
   readonly tools?: readonly string[];
@@ -79,7 +85,10 @@ export interface ScriptRequest {
 }
 
 /** Why a script gave nothing. */
-export type ScriptFault = Extract<ErrorCode, "SCRIPT_FAILED" | "DEADLINE" | "TASK_MEMORY">;
+export type ScriptFault = Extract<
+  ErrorCode,
+  "SCRIPT_FAILED" | "DEADLINE" | "TASK_MEMORY" | "NOT_FOUND"
+>;
 
 /** What came of a run. */
 export type ScriptOutcome =
@@ -94,4 +103,35 @@ export type ScriptOutcome =
       readonly code: ScriptFault;
       readonly message: string;
       readonly logs: readonly string[];
+    };
+
+/** What a script of the operator's folder says of itself. */
+export interface ScriptTerms {
+  readonly description: string;
+  /** JSON Schema of its arguments. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** Without these it is not called; its calls of tools have no others. */
+  readonly permissions: readonly Permission[];
+}
+
+/** A script of the operator's folder. */
+export interface ScriptFile extends ScriptTerms {
+  readonly code: string;
+}
+
+/** The scripts of the operator's folder, for the tenants that have them. */
+export interface Scripts {
+  /** Null: there is none for this tenant. */
+  find(of: { readonly tenant: string; readonly name: string }): Promise<ScriptFile | null>;
+}
+
+/** What reading a file of a script gives. */
+export type ReadScript =
+  | ({ readonly ok: true } & ScriptFile)
+  | {
+      readonly ok: false;
+      readonly problem: string;
+      /** Counted from 1, where it is known. */
+      readonly line?: number;
+      readonly column?: number;
     };

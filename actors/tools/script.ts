@@ -15,7 +15,9 @@ export const scriptTool: ToolType = {
   config: Type.Object(
     {
       /** A module: `export default async function (args, host) { ... }`. */
-      code: Type.String({ minLength: 1, maxLength: scriptLimits.codeChars }),
+      code: Type.Optional(Type.String({ minLength: 1, maxLength: scriptLimits.codeChars })),
+      /** In its place: a script of the operator's folder, by its name. */
+      file: Type.Optional(toolName),
       /** Of one run, without what it waits for tools. */
       timeout_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: scriptLimits.timeoutMsMax })),
       memory_mb: Type.Optional(
@@ -29,8 +31,12 @@ export const scriptTool: ToolType = {
     { additionalProperties: false },
   ),
   needs: [],
-  check: ({ code }) => {
-    if (String(code).trim() !== "") return;
+  check: ({ code, file }) => {
+    if ((code === undefined) === (file === undefined)) {
+      const text = "A script has either its code or the name of a file in the server's folder.";
+      throw new RuntimeError("INVALID", text, { pointer: code === undefined ? "" : "/file" });
+    }
+    if (file !== undefined || String(code).trim() !== "") return;
     throw new RuntimeError("INVALID", "The script is empty.", { pointer: "/code" });
   },
   describe: () => "Runs a script on the arguments and gives what it returns.",

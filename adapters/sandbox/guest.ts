@@ -210,9 +210,9 @@ export const guestSource = `(function (text) {
       return said + ',"logs":[' + logText + "]}";
     },
     exports: (space) => {
-      const { description, parameters, permissions } = space;
-      const has = typeof space.default === "function";
-      return stringify({ description, parameters, permissions, has }) ?? "null";
+      if (space instanceof P) throw new E("It waits for something outside of its function, which a file cannot.");
+      const { description, parameters, permissions, default: main } = space;
+      return stringify({ description, parameters, permissions, isCallable: typeof main === "function" });
     },
   };
 })`;

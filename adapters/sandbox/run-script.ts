@@ -65,8 +65,9 @@ export async function openScript(request: ScriptRequest): Promise<ScriptSpace> {
 
   const call = (name: string, ...of: QuickJSHandle[]): QuickJSHandle => {
     const done = context.callFunction(context.getProp(guest, name), context.undefined, ...of);
-    if (done.error) throw new ScriptFailure("SCRIPT_FAILED", "The script's state cannot be read.");
-    return done.value;
+    if (!done.error) return done.value;
+    if (name !== "told") throw failureOf(text("told", done.error), request);
+    throw new ScriptFailure("SCRIPT_FAILED", "What the script threw cannot be read.");
   };
   const text = (name: string, ...of: QuickJSHandle[]): string =>
     context.getString(call(name, ...of));

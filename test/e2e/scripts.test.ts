@@ -1,6 +1,9 @@
 // Scripts of agents in the real process: they compute in a sandbox and call the tools that they are granted, on the
 // terms of those; what goes wrong is told to the model, and nothing else is touched.
 
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type Product, startProduct } from "../support/product.ts";
 import { toolTalk } from "../support/tool-talk.ts";
@@ -9,11 +12,28 @@ import type { Json } from "../support/wire-client.ts";
 const ENDED_MS = 20_000;
 
 let product: Product;
+/** The operator's folder. */
+let folder: string;
 beforeAll(async () => {
-  product = await startProduct({ env: { TROUPE_WORKERS: "2" } });
+  folder = await mkdtemp(join(tmpdir(), "troupe-scripts-"));
+  await writeFile(join(folder, "gross.ts"), grossFile(19));
+  const config = `tools:\n  folder: ${folder}\n`;
+  product = await startProduct({ env: { TROUPE_WORKERS: "2" }, config });
 });
 afterEach(() => product.provider.reset());
-afterAll(() => product.end());
+afterAll(async () => {
+  await product.end();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const grossFile = (percent: number): string => `
+export const description: string = "What it costs with tax.";
+export const parameters = { type: "object", properties: { net: { type: "number" } }, required: ["net"] };
+export const permissions = ["read"];
+export default async function (args: { net: number }, host: any): Promise<object> {
+  const { result } = await host.call("calculator", { expression: \`round(\${args.net} * 1.${percent}, 2)\` });
+  return { gross: result };
+}`;
 
 const { say, calling, eventsOf, results } = toolTalk(() => product);
 
@@ -156,4 +176,44 @@ test("a script waits for a person as long as it takes, over kill -9, and goes on
     (await product.call("GET", `/v2/runs/${started.body.run_id}`)).body;
   await expect.poll(async () => (await runOf()).status, { timeout: ENDED_MS }).toBe("completed");
   expect((await runOf()).result.response).toContain('{"total":"119","lines":1}');
+});
+
+test("a file of the operator's folder is a tool by its name, anew when it changes, and its last good version stays", {
+  timeout: 60_000,
+}, async () => {
+  const own = { tool: "custom.gross", config: { tools: ["calculator"] } };
+  const agent = await newAgent(
+    { tool: "calculator" },
+    own,
+    { ...own, name: "unfit", permissions: [] },
+    { tool: "custom.nothing" },
+  );
+  const asked = async (): Promise<string> => {
+    product.provider.reset();
+    calling(["gross", "unfit", "nothing"].map((name) => ({ name, arguments: { net: 10 } })));
+    return (await say(agent, "What is it?")).body.id;
+  };
+  const grossOf = async (): Promise<Json> => resultOf(await asked(), "gross");
+
+  const run = await asked();
+  expect(await resultOf(run, "gross")).toEqual({ gross: "11.9" });
+  const { error: unfit } = await resultOf(run, "unfit");
+  expect(unfit.message).toContain('does not have the permission "read"');
+  const { error: missing } = await resultOf(run, "nothing");
+  expect(missing.message).toContain("no script nothing in the server's folder");
+  const offered = product.provider.calls()[0]?.tools.find(({ name }) => name === "gross");
+  expect(offered).toMatchObject({ schema: { required: ["net"] } });
+
+  await writeFile(join(folder, "gross.ts"), grossFile(25));
+  await expect
+    .poll(async () => await grossOf(), { timeout: ENDED_MS })
+    .toEqual({
+      gross: "12.5",
+    });
+  await writeFile(join(folder, "gross.ts"), `${grossFile(30)}\nconst x: number = ;`);
+  await expect
+    .poll(() => product.server.errors(), { timeout: ENDED_MS })
+    .toMatch(/"line":9,"column":19.*its last good version stays/);
+
+  expect(await grossOf()).toEqual({ gross: "12.5" });
 });

@@ -6,6 +6,7 @@ import type { ResourceRow } from "../../../actors/records/resource.ts";
 import { readSkillName } from "../../../actors/records/skill.ts";
 import {
   isRecordId,
+  plainUse,
   type ToolInput,
   type ToolTypeName,
   type ToolUse,
@@ -45,7 +46,8 @@ export interface ToolCheckPlace {
 }
 
 /** Checks `tools`. @throws INVALID, UNKNOWN_FIELD, SCHEMA_INVALID with a pointer. */
-export async function checkTools(uses: readonly ToolUse[], place: ToolCheckPlace): Promise<void> {
+export async function checkTools(named: readonly ToolUse[], place: ToolCheckPlace): Promise<void> {
+  const uses = named.map(plainUse);
   const taken = new Set(RESERVED);
   for (const [at, use] of uses.entries()) {
     const pointer = `/tools/${at}`;
