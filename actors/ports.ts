@@ -8,6 +8,7 @@ import type { Credentials } from "./credentials/port.ts";
 import type { Files } from "./files.ts";
 import type { Ingest, Reembed } from "./ingestion/port.ts";
 import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts";
+import type { McpServers } from "./mcp/port.ts";
 import type { Memories } from "./memory/memories.ts";
 import type { Marks } from "./money/ahead.ts";
 import type { CallAttempts } from "./money/attempts.ts";
@@ -390,6 +391,7 @@ export interface Ports {
   readonly launches: Launches;
   /** Scripts of the operator; absent: there are none. */
   readonly scripts?: Scripts;
+  readonly mcp: McpServers;
   readonly compute: Compute;
   /** What things cost since this start. */
   readonly prices: Prices;

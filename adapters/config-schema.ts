@@ -12,6 +12,7 @@ import { frontFields } from "./config-front.ts";
 import { channelsField, gatewayGroup } from "./config-gateway.ts";
 import { issuerFields } from "./config-identity.ts";
 import { integrationsField } from "./config-integrations.ts";
+import { mcpServersField } from "./config-mcp.ts";
 import { pricesGroup } from "./config-prices.ts";
 import { answerFields, knownModelFields, providerFields } from "./config-providers.ts";
 import { rerankerFields } from "./config-rerankers.ts";
@@ -351,6 +352,7 @@ export const configFields = {
     fields: embeddingFields,
   },
   integrations: integrationsField,
+  mcpServers: mcpServersField,
   issuers: {
     type: "entries",
     text: "Issuers (OpenID providers) whose bearer tokens are taken.",

@@ -21,6 +21,7 @@ import {
 import { foldersOf } from "./config-folders.ts";
 import { type IssuerConfig, issuersOf } from "./config-identity.ts";
 import { integrationsOf, type OperatorIntegration } from "./config-integrations.ts";
+import { type McpServerConfig, mcpServersOf } from "./config-mcp.ts";
 import { type ProviderConfig, providersOf } from "./config-providers.ts";
 import { type RerankerConfig, rerankersOf } from "./config-rerankers.ts";
 import { configFields } from "./config-schema.ts";
@@ -41,6 +42,7 @@ export interface Config
     | "rerankers"
     | "issuers"
     | "integrations"
+    | "mcpServers"
     | "models"
     | "tools"
   > {
@@ -53,6 +55,7 @@ export interface Config
     /** Folders of this machine that tools may reach. */
     readonly folders: readonly FolderGrant[];
   };
+  readonly mcpServers: readonly McpServerConfig[];
   /** The operator's chain, which holds for all tenants; [] for none. */
   readonly guardrails: readonly Guardrail[];
   /** TLS at the port; null: plain HTTP. */
@@ -115,6 +118,14 @@ export function secretEnvironment(): Readonly<Record<string, string | undefined>
   return withoutEmpty(process.env);
 }
 
+/** Values of the variables that a child process is given; those that are not set are left out. */
+export function childEnvironment(names: readonly string[]): Readonly<Record<string, string>> {
+  const given = names.map((name) => [name, process.env[name]] as const);
+  return Object.fromEntries(
+    given.filter((one): one is readonly [string, string] => one[1] !== undefined),
+  );
+}
+
 /** Whether the terminal asked for no colours (https://no-color.org). */
 export function wantsColour(): boolean {
   return !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
@@ -168,6 +179,7 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const issuers = issuersOf(values.issuers, problems);
   const integrations = await integrationsOf(values.integrations, values.tools.hosts, problems);
   const folders = foldersOf(values.tools.folders, { folder, data }, problems);
+  const mcpServers = mcpServersOf(values.mcpServers, folder, env, problems);
   const guardrails = await guardrailsOf(values.guardrailsFile, folder, problems);
   if (problems.length > 0) {
     throw new RuntimeError("CONFIG_INVALID", problems.join("\n"), { problems });
@@ -179,7 +191,7 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const guardrailsFile =
     values.guardrailsFile === null ? null : resolve(folder, values.guardrailsFile);
   const secret = { adminKey, masterKey, masterKeyFile, tenantKeys, guardrailsFile };
-  const lists = { embedders, rerankers, issuers, integrations, providers, guardrails };
+  const lists = { embedders, rerankers, issuers, integrations, mcpServers, providers, guardrails };
   const { middleware } = values.gateway;
   const gateway = {
     ...values.gateway,

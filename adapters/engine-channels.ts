@@ -30,4 +30,5 @@ export const channels = {
   launches: "launches",
   ended: "ended",
   scripts: "scripts",
+  mcp: "mcp",
 } as const;

@@ -1,16 +1,19 @@
 // What main and its engines talk about over their lines: calls of models that are shared, what calls of
-// embedders and re-rankers cost, what is sent over channels, what triggers begin, and scripts of the operator.
+// embedders and re-rankers cost, what is sent over channels, what triggers begin, scripts of the operator, and tool
+// servers that are processes.
 
 import type { Channels } from "../actors/channels/port.ts";
+import type { McpServers } from "../actors/mcp/port.ts";
 import type { ProviderPurse } from "../actors/money/provider-call.ts";
 import type { Scripts } from "../actors/tools/script-run.ts";
 import type { Launches } from "../actors/triggers/port.ts";
+import type { Log } from "../runtime/log.ts";
 import { settleable } from "../runtime/shared/settleable.ts";
 import type { ConnectEngine } from "../runtime/threads/host.ts";
-import type { Config } from "./config.ts";
+import { type Config, childEnvironment } from "./config.ts";
 import { channels, channelsOf } from "./engine-channels.ts";
 import { serveFarPort } from "./far-port.ts";
-import { farChannels, farLaunches, farScripts } from "./far-ports.ts";
+import { farChannels, farLaunches, farMcp, farScripts } from "./far-ports.ts";
 import type { AnswerHub } from "./llm/answer-hub.ts";
 import type { EndedBatch } from "./telemetry/ended-runs.ts";
 import type { ExportFigures } from "./telemetry/otlp/exporter.ts";
@@ -38,6 +41,8 @@ export interface EngineLines {
   exported(): ExportFigures | undefined;
   /** From now on scripts of the operator are found there; who asked before has waited. */
   findScriptsBy(scripts: Scripts): void;
+  /** Ends the processes of tool servers. */
+  end(): Promise<void>;
 }
 
 /** Whether any embedder or re-ranker is a provider's. */
@@ -47,9 +52,11 @@ export function hasPaidCalls({ embedders, rerankers }: PaidConfig): boolean {
 
 type PaidConfig = Pick<Config, "embedders" | "rerankers">;
 
-/** Makes them. */
+/** Makes them. @param closed why nobody outside is acted on; undefined: they are. */
 export async function engineLines(
-  config: PaidConfig & Pick<Config, "answers">,
+  config: PaidConfig & Pick<Config, "answers" | "mcpServers">,
+  log: Log,
+  closed: string | undefined,
 ): Promise<EngineLines> {
   const { answers } = config;
   const hub =
@@ -61,6 +68,7 @@ export async function engineLines(
   const begun = settleable<Launches>();
   let exporter: Exporter | undefined;
   const found = settleable<Scripts>();
+  const processes = toolServers(config, log, closed);
   const served = hasPaidCalls(config) ? await import("./money/purse-line.ts") : undefined;
   const connect: ConnectEngine = (line) => {
     const named = channelsOf(line);
@@ -71,6 +79,7 @@ export async function engineLines(
       serveFarPort(named(channels.gateway), farChannels, async () => (await sent.promise)()),
       serveFarPort(named(channels.launches), farLaunches, () => begun.promise),
       serveFarPort(named(channels.scripts), farScripts, () => found.promise),
+      serveFarPort(named(channels.mcp), farMcp, processes.port),
     ];
     return () => {
       for (const end of ends) end?.();
@@ -87,5 +96,27 @@ export async function engineLines(
     },
     exported: () => exporter?.figures(),
     findScriptsBy: (port) => found.resolve(port),
+    end: processes.end,
+  };
+}
+
+/** Loaded when the first one is asked. */
+function toolServers(
+  { mcpServers: servers }: Pick<Config, "mcpServers">,
+  log: Log,
+  closed: string | undefined,
+) {
+  type Made = McpServers & { end(): Promise<void> };
+  let made: Promise<Made> | undefined;
+  const make = async (): Promise<Made> => {
+    const { createProcessServers } = await import("./mcp-client/process-servers.ts");
+    return createProcessServers({ servers, environment: childEnvironment, log, closed });
+  };
+  return {
+    port: (): Promise<McpServers> => {
+      made ??= make();
+      return made;
+    },
+    end: async (): Promise<void> => await (await made)?.end(),
   };
 }

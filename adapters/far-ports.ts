@@ -1,6 +1,7 @@
 // The ports that main serves for engines.
 
 import type { Channels } from "../actors/channels/port.ts";
+import type { McpServers } from "../actors/mcp/port.ts";
 import type { Scripts } from "../actors/tools/script-run.ts";
 import type { Launches } from "../actors/triggers/port.ts";
 import type { FarPort } from "./far-port.ts";
@@ -21,3 +22,6 @@ export const farLaunches: FarPort<Launches> = { name: "launches", calls: ["launc
 
 /** Scripts of the operator: their folder is read once, on main. */
 export const farScripts: FarPort<Scripts> = { name: "scripts", calls: ["find"] };
+
+/** Servers of tools that are processes of the operator's: each is there once, on main. */
+export const farMcp: FarPort<McpServers> = { name: "tool servers", calls: ["list", "call"] };

@@ -17,7 +17,7 @@ import { type Config, isSuccessor, loadConfig } from "./config.ts";
 import { priceListOf } from "./config-prices.ts";
 import { adminKey, closedBy, readSmall, writeSmall } from "./data-folder.ts";
 import { createEmbedMemory, embeddersConfig, embedTasks } from "./embed/tasks.ts";
-import { engineLines } from "./engine-lines.ts";
+import { type EngineLines, engineLines } from "./engine-lines.ts";
 import type { Front } from "./front.ts";
 import { createPreparation } from "./front-channels.ts";
 import { layoutTaskName } from "./graphs/task-name.ts";
@@ -124,6 +124,7 @@ export interface Running {
   readonly adminKey: string;
   readonly system: RunningSystem;
   readonly front: Front;
+  readonly lines: EngineLines;
   readonly rotation: Rotation;
   /** Resolves when it is to stop and to start once more, for what only a start does. */
   readonly again: Promise<"again">;
@@ -210,9 +211,8 @@ export async function start(
   const [missed, guards, genAi] = [missedMemory(), guardMemory(), genAiMemory()];
   const providers = providerMemory(config.providers);
   const embedMemory = createEmbedMemory(config.providers);
-  const lines = await engineLines(config);
-  const acts = new Acts();
   const closed = toldClosed(config, log);
+  const [lines, acts] = [await engineLines(config, log, closed), new Acts()];
   const prepared = await prepareVault(config, renewedRow);
   const { vault, memory: masterKeys } = prepared;
   const sealed = await sealingOf(config, prepared);
@@ -272,7 +272,7 @@ export async function start(
     front.services.tenants.goOn();
     if (!isQuiet) await announce(config, front, admin.isNew ? admin.key : null);
     const running: Running = {
-      ...{ config, system, front, rotation, again: again.promise, isStopping: false },
+      ...{ config, system, front, lines, rotation, again: again.promise, isStopping: false },
       adminKey: admin.key,
     };
     void prepareBeside(config, running, log, isQuiet).finally(preparation.end);
@@ -377,7 +377,7 @@ export async function stop(running: Running, log: Log): Promise<void> {
   front.door.stop();
   front.server.stopAccepting();
   await beside;
-  await system.stop(config.stopMs);
+  await system.stop(config.stopMs).then(() => running.lines.end());
   await front.server.close();
 }
 

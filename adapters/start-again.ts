@@ -4,6 +4,7 @@
 
 import type { Log } from "../runtime/log.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
+import type { EngineLines } from "./engine-lines.ts";
 import type { Front } from "./front.ts";
 import { handOverLimits } from "./hand-over.ts";
 import { createHeldDoor, heldLimits } from "./http/restart/held-door.ts";
@@ -13,13 +14,20 @@ import type { TakeOver } from "./take-over.ts";
 export interface Ending {
   readonly system: Pick<RunningSystem, "stop">;
   readonly front: Pick<Front, "door" | "server" | "opened">;
+  readonly lines: Pick<EngineLines, "end">;
   readonly log: Log;
   /** Ends what goes on beside requests. */
   quiet(): Promise<void>;
 }
 
 /** Ends a life of the server. @returns what the next one begins with: its port, which is open. */
-export async function endForAnother({ system, front, log, quiet }: Ending): Promise<TakeOver> {
+export async function endForAnother({
+  system,
+  front,
+  lines,
+  log,
+  quiet,
+}: Ending): Promise<TakeOver> {
   const { door, server, opened } = front;
   const held = createHeldDoor(heldLimits);
   opened.lead(held.door);
@@ -28,6 +36,7 @@ export async function endForAnother({ system, front, log, quiet }: Ending): Prom
   server.retire();
   await quiet();
   await system.stop(handOverLimits.drainMs);
+  await lines.end();
   const own: { door?: Parameters<typeof held.open>[0] } = {};
   return {
     ...{ free: Promise.resolve(), gone: Promise.resolve() },

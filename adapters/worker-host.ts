@@ -5,6 +5,7 @@ import { catalog } from "../actors/catalog.ts";
 import type { MergePorts } from "../actors/collection.ts";
 import type { Credentials } from "../actors/credentials/port.ts";
 import type { Files } from "../actors/files.ts";
+import type { McpServer, McpServers } from "../actors/mcp/port.ts";
 import { Marks } from "../actors/money/ahead.ts";
 import { createPrices, type PriceList } from "../actors/money/catalogue.ts";
 import type { Compute, Llm, Ports } from "../actors/ports.ts";
@@ -26,7 +27,7 @@ import { createRerankers } from "./embed/rerankers.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
 import { channels, channelsOf } from "./engine-channels.ts";
 import { farPort } from "./far-port.ts";
-import { farChannels, farLaunches, farScripts } from "./far-ports.ts";
+import { farChannels, farLaunches, farMcp, farScripts } from "./far-ports.ts";
 import { searchesElsewhere } from "./knowledge/elsewhere.ts";
 import { fetchDocument } from "./knowledge/fetch-document.ts";
 import { createIngest } from "./knowledge/ingest.ts";
@@ -41,6 +42,7 @@ import { createKnowledgeWriter } from "./knowledge/writer.ts";
 import { createLlm } from "./llm/llm.ts";
 import { shareCalls } from "./llm/share-calls.ts";
 import { llmConfigOf } from "./llm-config.ts";
+import type { GuardOptions } from "./mcp-client/guarded-fetch.ts";
 import { createMemories } from "./memory/memories.ts";
 import { linePurse } from "./money/purse-line.ts";
 import { createPoolParser } from "./parse/pool-parser.ts";
@@ -123,6 +125,8 @@ export const workerHost: WorkerHost<HostConfig> = {
     const own = { tables: hot, vault, insecureHosts: tools.hosts, operators };
     const tokens = laterCredentials(own, closed);
     const llm = measuredLlm(config, log, weightOf);
+    const out = createEgress({ allowedHosts: tools.hosts, closed, weightOf });
+    const open = headerOpener(vault);
     if (config.providers.length > 0) setTimeout(poolClass, WARM_AFTER_MS).unref();
     return {
       llm: withDefaultModel(
@@ -158,13 +162,10 @@ export const workerHost: WorkerHost<HostConfig> = {
         open: rowSeals(vault).open,
         nowMs: Date.now,
       }),
-      web: createWeb(
-        createEgress({ allowedHosts: tools.hosts, closed, weightOf }),
-        headerOpener(vault),
-        tokens,
-      ),
+      web: createWeb(out, open, tokens),
       ...{ files: laterFiles(tools.folders, compute), credentials: tokens },
       ...farPorts(line, tools),
+      mcp: laterMcp({ egress: out, open, tokens }, farPort(line?.(channels.mcp), farMcp)),
       compute,
       ...(config.guardMemory && { guards: createGuardFigures(config.guardMemory) }),
       prices: createPrices(config.prices),
@@ -267,6 +268,22 @@ function laterFiles(folders: readonly FolderGrant[], compute: Compute): Files {
     write: async (input) => (await ready()).write(input),
     search: async (query, signal) => (await ready()).search(query, signal),
     analyze: async (query, signal) => (await ready()).analyze(query, signal),
+  };
+}
+
+/** Those that are asked over HTTP are asked from here, which is loaded with the first; processes are main's. */
+function laterMcp(options: GuardOptions, processes: McpServers): McpServers {
+  const made = async (): Promise<McpServers> =>
+    (await import("./mcp-client/http-servers.ts")).createHttpServers(options);
+  let http: Promise<McpServers> | undefined;
+  const of = async ({ server }: McpServer): Promise<McpServers> => {
+    if (server !== undefined) return processes;
+    http ??= made();
+    return await http;
+  };
+  return {
+    list: async (wanted, signal) => await (await of(wanted)).list(wanted, signal),
+    call: async (wanted, signal) => await (await of(wanted)).call(wanted, signal),
   };
 }
 

@@ -52,8 +52,9 @@ async function toolOf({ context, input, meter }: Walk, ref: string): Promise<Too
     ...{ context, input, meter, owner: input.agent, key: `tools:${ref}` },
     ...{ collections: [], names: new Map<string, string>() },
   };
-  const [tool] = await offerTools([{ tool: ref }], place);
-  return tool;
+  const [tool, another] = await offerTools([{ tool: ref }], place);
+  if (another === undefined) return tool;
+  throw new RuntimeError("INVALID", `Tool ${ref} is several tools, and a node calls one.`);
 }
 
 /** Refused when the graph is saved; the record may have become one since. */

@@ -21,7 +21,7 @@ const EVENT = /^[A-Za-z0-9_-]{1,64}$/;
 const TOOL = /^tl_[A-Za-z0-9]{1,61}$/;
 /** Agents have nodes of their own; scripts and tools of files are nothing without the code or the paths of a record. */
 const uncallable: readonly string[] = [
-  ...["delegate", "handoff", "script", "file_reader", "file_writer", "file_search"],
+  ...["delegate", "handoff", "script", "mcp", "file_reader", "file_writer", "file_search"],
 ];
 /** Built-in tools that a graph may call beside records. */
 const callable: readonly string[] = toolTypes.filter((type: string) => !uncallable.includes(type));

@@ -37,6 +37,7 @@ export const toolTypes = [
   "file_search",
   "data_analyzer",
   "web_page",
+  "mcp",
 ] as const;
 
 /** Name of a built-in type. */
@@ -80,6 +81,7 @@ const toolType = Type.Union([
   Type.Literal("file_search"),
   Type.Literal("data_analyzer"),
   Type.Literal("web_page"),
+  Type.Literal("mcp"),
 ]);
 const toolName = Type.String({ pattern: "^[a-zA-Z0-9_-]{1,64}$" });
 const condition = Type.String({ minLength: 1, maxLength: toolLimits.conditionChars });

@@ -54,7 +54,8 @@ export async function offerTools(
   );
   const readable = settings.flatMap(readableOf);
   const own = { ...place, names, files: found.files, readable };
-  return settings.map((one) => toolOf(one, { ...own, others: othersOf(settings, own) }));
+  const all = unlike((await Promise.all(settings.map((one) => eachOf(one, own)))).flat());
+  return all.map((one) => toolOf(one, { ...own, others: othersOf(all, own) }));
 }
 
 /** What no script calls: what ends the answer, counts what it has sent, or could call it in turn. */
@@ -67,6 +68,29 @@ function othersOf(settings: readonly Settings[], place: ToolPlace): OtherTools {
     const both = permissionsOf(one).filter((permission) => permissions.has(permission));
     return toolOf({ ...one, permissions: both }, place);
   };
+}
+
+/** What one use offers: a tool, or those of a record that is several. */
+async function eachOf(
+  settings: Settings,
+  place: Pick<Offered, "context" | "input" | "key">,
+): Promise<readonly Settings[]> {
+  const type = builtinTools[settings.type];
+  const { config = {}, name, record } = settings;
+  if (type.list === undefined) return [settings];
+  if (record === undefined) throw new RuntimeError("INVALID", `A ${type.type} is a record.`);
+  const { auth } = authOf(config, place);
+  const at = { ...record, name, auth, context: place.context, key: `${place.key}:${name}` };
+  return (await type.list(config, at)).map((one) => ({ ...settings, ...one }));
+}
+
+/**
+ * Names differ when tools are saved. A record that is several tools may have other ones since: those whose name is
+ * taken are left out, as a model that knows two tools by one name calls neither for sure.
+ */
+function unlike(settings: readonly Settings[]): readonly Settings[] {
+  const taken = new Set<string>();
+  return settings.filter(({ name }) => !taken.has(name) && taken.add(name));
 }
 
 /** Built-in types that something is looked up for. */
@@ -127,6 +151,8 @@ interface Settings extends Omit<ToolInput, "name"> {
   readonly name: string;
   /** Under which its calls are counted. */
   readonly countedAs: string;
+  /** Of a record. */
+  readonly record?: { readonly id: string; readonly version: number };
   /** Needed beside what its type needs. */
   readonly needs?: readonly Permission[];
   /** Why it can do nothing. */
@@ -179,7 +205,8 @@ async function settingsOf(
   const permissions = (own.permissions ?? granted).filter((one) => granted.includes(one));
   const { confirm_when: _, ...always } = record;
   const base = own.requires_confirmation === true ? always : record;
-  return { ...base, ...own, permissions, countedAs: tool };
+  const version = versions[tool] ?? 0;
+  return { ...base, ...own, permissions, countedAs: tool, record: { id: tool, version } };
 }
 
 /** What another tool beside it may read as well. */
@@ -237,7 +264,7 @@ function confirmationOf(settings: Settings, agent: string): Pick<Tool, "confirma
 }
 
 /** The token of its requests: that of the user of the run, else of the tenant. */
-function authOf(config: ToolConfig, { input }: ToolPlace): Pick<Tool, "auth"> {
+function authOf(config: ToolConfig, { input }: Pick<ToolPlace, "input">): Pick<Tool, "auth"> {
   const { auth, url } = config as {
     readonly auth?: { readonly token: string };
     readonly url?: string;

@@ -2,6 +2,7 @@
 // permissions it needs, and the work itself. One file a type; `tool-types.ts` lists them.
 
 import type { Repeat, RunContext } from "../../runtime/actor.ts";
+import type { TokenRef } from "../credentials/use.ts";
 import type { Ports } from "../ports.ts";
 import type { Permission, ToolTypeName } from "../records/tool.ts";
 import type { TSchema } from "../schema.ts";
@@ -82,7 +83,30 @@ export interface ToolType {
   describe(config: ToolConfig, names: ReadonlyMap<string, string>): string;
   /** JSON Schema of the arguments, when the record has none. */
   parameters(config: ToolConfig): Readonly<Record<string, unknown>>;
+  /** Of a type whose record is several tools: what is told of each; without it a record is one tool. */
+  list?(config: ToolConfig, place: ManyPlace): Promise<readonly OneOfMany[]>;
   make(config: ToolConfig, place: ToolPlace, terms: ToolTerms): ToolWork;
+}
+
+/** Where the tools of one record are looked up. */
+export interface ManyPlace extends Pick<ToolPlace, "context"> {
+  /** Of its steps, unique within the run. */
+  readonly key: string;
+  /** The record, and which of its versions. */
+  readonly id: string;
+  readonly version: number;
+  /** What it is called, by itself or by whoever uses it. */
+  readonly name: string;
+  readonly auth?: TokenRef | undefined;
+}
+
+/** One tool of several. */
+export interface OneOfMany {
+  readonly name: string;
+  readonly description: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** What `make` is given for it. */
+  readonly config: ToolConfig;
 }
 
 /** Schema of an object without other members. */

@@ -11,6 +11,7 @@ import { fileWriterTool } from "./file-writer.ts";
 import { handoffTool } from "./handoff.ts";
 import { httpRequestTool } from "./http-request.ts";
 import { knowledgeSearchTool } from "./knowledge-search.ts";
+import { mcpTool } from "./mcp.ts";
 import { remoteAgentTool } from "./remote-agent.ts";
 import { scriptTool } from "./script.ts";
 import { sendFileTool } from "./send-file.ts";
@@ -33,4 +34,5 @@ export const builtinTools: Readonly<Record<ToolTypeName, ToolType>> = {
   file_search: fileSearchTool,
   data_analyzer: dataAnalyzerTool,
   web_page: webPageTool,
+  mcp: mcpTool,
 };

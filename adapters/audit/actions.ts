@@ -120,6 +120,14 @@ export const auditActions: Readonly<Record<string, AuditAction>> = {
       more: "calls of a run beyond 200",
     },
   },
+  "tool.changed": {
+    told: "a server says something else of one of its tools than when it was first offered",
+    details: {
+      tool: "the server's name of it",
+      before_sha256: "SHA-256 of what it said",
+      after_sha256: "SHA-256 of what it says",
+    },
+  },
   "token.use": {
     told: "a run sent a token of another service",
     details: { tool: "the tool", host: "where it was sent", user: token.user },

@@ -119,6 +119,8 @@ const filesMax: Readonly<Record<string, number>> = {
   "actors/ingestion": 9,
   "actors/knowledge": 19,
   "actors/memory": 7,
+  // By which names models know what a record offers, and where its pins are that go with it.
+  "actors/mcp": 2,
   // The catalogue of prices, on main and in a worker, with what attributes tokens; what runs, purses and the
   // treasury keep budgets by, and the actor of alerts.
   "actors/money": 23,
@@ -133,7 +135,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "actors/trace": 1,
   // In the catalog of workers, with what main says to triggers, and what tells those that listen.
   "actors/triggers": 14,
-  adapters: 54,
+  adapters: 56,
   "adapters/a2a": 3,
   "adapters/audit": 8,
   // What an engine asks channels through and their tables, on main and in a worker; whether there are any.

@@ -3,6 +3,7 @@
 
 import { catalog } from "../../actors/catalog.ts";
 import type { Files } from "../../actors/files.ts";
+import type { McpServers } from "../../actors/mcp/port.ts";
 import type { Memories } from "../../actors/memory/memories.ts";
 import { defaultPrices } from "../../actors/money/catalogue.ts";
 import type { Compute, Llm, Ports, Retriever } from "../../actors/ports.ts";
@@ -40,6 +41,7 @@ import {
   noFiles,
   noIngest,
   noLaunches,
+  noMcp,
   noReembed,
   noRemovals,
   noWeb,
@@ -106,6 +108,8 @@ export async function startAgents(options: {
   readonly web?: Pick<Web, "request">;
   readonly files?: Files;
   readonly compute?: Compute;
+  /** Default: no server is asked. */
+  readonly mcp?: McpServers;
   /** Beside the catalog's, or in place of those of the same kind. */
   readonly definitions?: readonly Definition[];
 }): Promise<AgentsHost> {
@@ -133,6 +137,7 @@ export async function startAgents(options: {
     channels: noChannels,
     files: options.files ?? noFiles,
     launches: noLaunches,
+    mcp: options.mcp ?? noMcp,
     web: options.web ? { ...noWeb, ...options.web } : noWeb,
     compute: options.compute ?? { run: async () => undefined },
   } satisfies Ports;

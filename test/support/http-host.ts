@@ -66,7 +66,7 @@ import { testGateway } from "./channels/test-gateway.ts";
 import { listenToHeaders } from "./heard-headers.ts";
 import { socketsOf } from "./host-sockets.ts";
 import { inlineCompute } from "./inline-compute.ts";
-import { noChannels, noFiles, noLaunches } from "./no-ingest.ts";
+import { noChannels, noFiles, noLaunches, noMcp } from "./no-ingest.ts";
 import { createScriptedLlm, type ScriptedLlm } from "./scripted-llm.ts";
 import { ingestOver, reembedOver } from "./take-in.ts";
 import {
@@ -196,7 +196,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
           ...{ egress: createEgress({ allowedHosts: ["127.0.0.1"] }), tables: hot },
           nowMs: Date.now,
         }),
-        ...{ compute, prices, log, launches: noLaunches, files: noFiles },
+        ...{ compute, prices, log, launches: noLaunches, files: noFiles, mcp: noMcp },
         channels: parts.channels ?? noChannels,
       }),
     }),

@@ -4,6 +4,7 @@ import type { Channels } from "../../actors/channels/port.ts";
 import type { Credentials } from "../../actors/credentials/port.ts";
 import type { Files } from "../../actors/files.ts";
 import type { Ingest, Reembed } from "../../actors/ingestion/port.ts";
+import type { McpServers } from "../../actors/mcp/port.ts";
 import type { Removals } from "../../actors/ports.ts";
 import type { Launches } from "../../actors/triggers/port.ts";
 import type { Web } from "../../actors/web.ts";
@@ -41,6 +42,9 @@ export const noWeb: Web = { request: refuse, secrets: refuse };
 export const noFiles: Files = {
   ...{ look: refuse, state: refuse, write: refuse, search: refuse, analyze: refuse },
 };
+
+/** Refuses every call. */
+export const noMcp: McpServers = { list: refuse, call: refuse };
 
 /** Refuses every call. */
 export const noLaunches: Launches = { launch: refuse, cancel: refuse };

@@ -1,6 +1,7 @@
 // Records that the nodes of a graph name, of a workflow or of an agent: each is there, and is something
 // that a node can ask or call.
 
+import { toolNames } from "../../../actors/mcp/names.ts";
 import type { ResourceRow } from "../../../actors/records/resource.ts";
 import { isRecordId, type ToolInput } from "../../../actors/records/tool.ts";
 import { toolKind } from "../../../actors/records/tool-kind.ts";
@@ -23,9 +24,14 @@ export async function checkNodeRefs(
   for (const { ref, type, pointer } of refs) {
     await checkExists(place, ref, { prefixes: ["ag", "tm", "wf", toolKind.prefix], pointer });
     if (!isRecordId(ref)) continue;
-    const tool = await toolTypeOf(place, ref);
+    const stored = await toolOf(place, ref);
+    const tool = stored?.type;
     if (type === "agent" && tool !== "remote_agent") {
       const message = `Tool ${ref} is a ${tool}: a node of type tool calls it; an agent node asks a remote_agent.`;
+      throw new RuntimeError("INVALID", message, { pointer });
+    }
+    if (stored !== undefined && toolNames(stored, stored.name).length > 1) {
+      const message = `Tool ${ref} is several tools of a server; a node calls a record that has one.`;
       throw new RuntimeError("INVALID", message, { pointer });
     }
     if (tool !== "handoff") continue;
@@ -36,9 +42,16 @@ export async function checkNodeRefs(
 
 /** What a stored tool is; undefined for none. */
 export async function toolTypeOf(
-  { tables, tenant }: Pick<RulePlace, "tables" | "tenant">,
+  place: Pick<RulePlace, "tables" | "tenant">,
   id: string,
 ): Promise<ToolInput["type"] | undefined> {
+  return (await toolOf(place, id))?.type;
+}
+
+async function toolOf(
+  { tables, tenant }: Pick<RulePlace, "tables" | "tenant">,
+  id: string,
+): Promise<ToolInput | undefined> {
   const row = await tables.get(tenant, toolKind.path, id);
-  return (row?.value as ResourceRow<ToolInput> | undefined)?.record.type;
+  return (row?.value as ResourceRow<ToolInput> | undefined)?.record;
 }

@@ -2,6 +2,8 @@
 // type needs is granted, what they name exists. An agent that uses a record may narrow it and no more:
 // where it goes and with which secrets was decided by whoever made it.
 
+import { checkMcpNames, toolNames } from "../../../actors/mcp/names.ts";
+import { mcpPinsTable } from "../../../actors/mcp/pins.ts";
 import type { ResourceRow } from "../../../actors/records/resource.ts";
 import { readSkillName } from "../../../actors/records/skill.ts";
 import {
@@ -51,14 +53,16 @@ export async function checkTools(named: readonly ToolUse[], place: ToolCheckPlac
   const taken = new Set(RESERVED);
   for (const [at, use] of uses.entries()) {
     const pointer = `/tools/${at}`;
-    const name = isRecordId(use.tool)
+    const names = isRecordId(use.tool)
       ? await checkRecordUse(use, place, pointer)
-      : await checkBuiltinUse(use, place, pointer);
-    if (taken.has(name)) {
-      const text = `There is another tool with the name ${name}; give this one its own.`;
-      throw invalid(text, `${pointer}/name`);
+      : [await checkBuiltinUse(use, place, pointer)];
+    for (const name of names) {
+      if (taken.has(name)) {
+        const text = `There is another tool with the name ${name}; give this one its own.`;
+        throw invalid(text, `${pointer}/name`);
+      }
+      taken.add(name);
     }
-    taken.add(name);
   }
   for (const [at, use] of uses.entries()) checkGranted(use, taken, `/tools/${at}/config/tools`);
   for (const [pointer, id] of Object.entries(useLinks(uses, "/tools"))) {
@@ -80,10 +84,13 @@ function checkGranted({ tool, config }: ToolUse, names: ReadonlySet<string>, poi
 export const toolRules: ResourceRules<ToolInput> = {
   check: async (input, place) => {
     await checkSettings(input.type, input, { ...place, pointer: "" });
+    checkNames(input, input.name, (at) => `/config/tools/${at}`);
     if (!String(input.config?.["to"]).startsWith("sa_")) return;
     const text = "A sub-agent is named in the tools of its own agent, not in a record.";
     throw invalid(text, "/config/to");
   },
+  withRemoved: ({ type }, id) =>
+    type === "mcp" ? [{ type: "remove", table: mcpPinsTable, id }] : [],
   links: async ({ type, config = {} }, place) => {
     const links = Object.entries(configLinks(type, config));
     for (const [inner, id] of links) {
@@ -94,12 +101,27 @@ export const toolRules: ResourceRules<ToolInput> = {
   },
 };
 
+/** @throws INVALID for a record whose tools models could not know apart. */
+function checkNames(
+  record: Pick<ToolInput, "type" | "config">,
+  name: string,
+  pointerOf: (at: number) => string,
+): readonly string[] {
+  const names = toolNames(record, name);
+  if (record.type === "mcp") checkMcpNames(names, pointerOf);
+  return names;
+}
+
 async function checkBuiltinUse(
   use: ToolUse,
   place: ToolCheckPlace,
   pointer: string,
 ): Promise<string> {
   const type = use.tool as ToolTypeName;
+  if ((await typeOf(type)).list !== undefined) {
+    const text = `A tool of type ${type} is a record: make it under /v2/tools and name its id here.`;
+    throw invalid(text, `${pointer}/tool`);
+  }
   await checkSettings(type, use, { ...place, pointer });
   return use.name ?? type;
 }
@@ -108,7 +130,7 @@ async function checkRecordUse(
   use: ToolUse,
   { tables, tenant }: ToolCheckPlace,
   pointer: string,
-): Promise<string> {
+): Promise<readonly string[]> {
   const said = DECIDED.find((name) => use[name] !== undefined);
   if (said !== undefined) {
     throw invalid(`The ${said} of a tool is set in its record.`, `${pointer}/${said}`);
@@ -123,7 +145,8 @@ async function checkRecordUse(
   const type = await typeOf(record.type);
   const granted = record.permissions ?? type.granted ?? type.needs;
   const wider = use.permissions?.find((one) => !granted.includes(one));
-  if (wider === undefined) return use.name ?? record.name;
+  if (wider === undefined)
+    return checkNames(record, use.name ?? record.name, () => `${pointer}/name`);
   throw invalid(`The record does not grant "${wider}".`, `${pointer}/permissions`);
 }
 
@@ -155,6 +178,9 @@ async function checkSettings(
   if (repeat === "reconcile" && type.canReconcile?.(config) !== true) {
     const text = `A ${name} so configured cannot be asked what became of a call.`;
     throw invalid(text, `${pointer}/repeat`);
+  }
+  if (parameters && type.list !== undefined) {
+    throw invalid(`What a ${name} takes is said by its server.`, `${pointer}/parameters`);
   }
   if (parameters) await checkParameters(parameters, `${pointer}/parameters`);
   await checkConfirmation(settings, pointer);

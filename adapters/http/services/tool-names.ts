@@ -4,6 +4,7 @@
 
 import { nameTaken } from "../../../actors/answer/client-tools.ts";
 import { type Pointers, plainPointers } from "../../../actors/client-tools.ts";
+import { toolNames } from "../../../actors/mcp/names.ts";
 import type { ToolSpec } from "../../../actors/ports.ts";
 import type { Agent } from "../../../actors/records/agent.ts";
 import {
@@ -72,10 +73,11 @@ async function namesOf(
 ): Promise<readonly string[]> {
   const names = (skills ?? []).length > 0 ? [readSkillName] : [];
   for (const { tool, name } of tools ?? []) {
-    if (name !== undefined || !isRecordId(tool)) names.push(name ?? tool);
+    if (!isRecordId(tool)) names.push(name ?? tool);
     else {
       const record = (await read(toolRecords, tool)) as ResourceRow<ToolInput> | undefined;
-      if (record !== undefined) names.push(record.record.name);
+      if (record !== undefined) names.push(...toolNames(record.record, name ?? record.record.name));
+      else if (name !== undefined) names.push(name);
     }
   }
   return names;
