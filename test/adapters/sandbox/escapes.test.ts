@@ -21,6 +21,7 @@ async function tryOut({ body, code, gives, fails, timeoutMs }: Escape): Promise<
     expect(outcome, said).toMatchObject({ type: "failed", code: fails });
   } else
     expect(outcome, said).toMatchObject({ type: "failed", message: expect.stringMatching(fails) });
+  expect(said).not.toContain("__proto__");
   if (outcome.type === "failed") {
     expect(outcome.message.length).toBeLessThan(MESSAGE_CHARS_MAX);
     expect(outcome.message).not.toMatch(/file:|\/dist\/|node_modules/);
