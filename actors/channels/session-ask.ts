@@ -205,9 +205,10 @@ function outgoingOf(
   // Who interrupted it waits for the other answer; who stopped it has been told.
   if (status === "interrupted" || status === "repeated" || status === "cancelled") return null;
   const words = wordsIn(channel?.language);
-  if (error === null && text === "") return null;
   const also = unseen > 0 ? `\n\n${words.unseen(unseen)}` : "";
-  if (error === null) return { text: `${text}${also}`, answers: message };
+  // Whoever has asked hears that it is over.
+  const said = text === "" ? words.empty : text;
+  if (error === null) return { text: `${said}${also}`, answers: message };
   return { text: words.failed(reasonOf(error)), answers: message };
 }
 

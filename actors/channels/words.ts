@@ -28,6 +28,7 @@ export interface Words {
   status(of: StatusSaid): string;
   readonly help: string;
   failed(reason: string): string;
+  readonly empty: string;
   readonly tooMany: string;
   unseen(pictures: number): string;
   asksApproval(tool: string, reason: string, command: string | null): string;
@@ -58,6 +59,7 @@ const en: Words = {
   },
   help: "/new begins a new conversation, /stop stops what is under way, /agent NAME chooses who answers, /status says where things stand, /link joins what you are on several channels.",
   failed: (reason) => `This could not be answered. ${reason}`,
+  empty: "There is no answer to that.",
   tooMany: "That were too many messages at once; the last ones were left out.",
   unseen: (pictures) =>
     pictures === 1 ? "(The picture could not be seen.)" : "(The pictures could not all be seen.)",
@@ -95,6 +97,7 @@ const de: Words = {
   },
   help: "/new beginnt ein neues Gespräch, /stop hält an, was läuft, /agent NAME wählt, wer antwortet, /status sagt, wie es steht, /link verbindet, was Sie auf mehreren Kanälen sind.",
   failed: (reason) => `Das konnte nicht beantwortet werden. ${reason}`,
+  empty: "Darauf gibt es keine Antwort.",
   tooMany: "Das waren zu viele Nachrichten auf einmal; die letzten wurden ausgelassen.",
   unseen: (pictures) =>
     pictures === 1

@@ -15,7 +15,7 @@ import { isSame } from "../http/services/same.ts";
 import type { Services } from "../http/services/services.ts";
 import { loadValidator, validate } from "../http/validate.ts";
 import { ENTRY_TENANT, withoutEmpty } from "./entries.ts";
-import { channelOf, type EntryFields } from "./entry.ts";
+import { channelOf, type EntryFields, withAgentIds } from "./entry.ts";
 import { adapterOf } from "./registry.ts";
 import { CONFIGURED_BY, type ConfiguredMark, channelTables } from "./tables.ts";
 
@@ -69,9 +69,11 @@ async function put(parts: ConfiguredParts, place: Place, fields: EntryFields): P
   if ((await tables.get(systemTenant, systemTables.tenants, tenant)) === undefined) {
     throw new RuntimeError("NOT_FOUND", `There is no tenant ${tenant}.`, { pointer: "/tenant" });
   }
-  const { kind: named, agent: wanted, ...rest } = fields;
+  const { kind: named, agent: wanted, ...others } = fields;
   const adapter = await adapterOf(typeof named === "string" ? named : name);
-  const agent = await findAgent(services, tenant, String(wanted));
+  const found = (name: string) => findAgent(services, tenant, name);
+  const agent = await found(String(wanted));
+  const rest = await withAgentIds(others, found);
   const input = channelOf({ name, agent, fields: rest }, adapter);
   for (const secret of Object.values(input.secrets ?? {})) parts.addSecret(secret);
   validate(channelKind.input, input);

@@ -48,3 +48,18 @@ function textOf(field: string, value: unknown): string {
   if (typeof value === "string" && value !== "") return value;
   throw new RuntimeError("INVALID", `${field} must be a text.`, { pointer: `/${field}` });
 }
+
+/** The fields without `agent`, and `agents` by id, each of which may have been said by name. @throws what `find` throws. */
+export async function withAgentIds(
+  fields: EntryFields,
+  find: (wanted: string) => Promise<string>,
+): Promise<EntryFields> {
+  const { agent: _, agents, ...rest } = fields;
+  if (agents === undefined) return rest;
+  if (typeof agents !== "object" || agents === null) return { ...rest, agents };
+  const ids: Record<string, unknown> = {};
+  for (const [name, other] of Object.entries(agents)) {
+    ids[name] = typeof other === "string" ? await find(other) : other;
+  }
+  return { ...rest, agents: ids };
+}

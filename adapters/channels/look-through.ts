@@ -4,7 +4,7 @@
 import type { ChannelInput } from "../../actors/channels/channel.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { withoutEmpty } from "./entries.ts";
-import { channelOf, type EntryFields } from "./entry.ts";
+import { channelOf, type EntryFields, withAgentIds } from "./entry.ts";
 import type { Found } from "./look.ts";
 import { adapterOf } from "./registry.ts";
 
@@ -33,7 +33,8 @@ export async function lookThrough(api: Caller, looked: Looked): Promise<readonly
   try {
     const other = fields["agent"];
     const wanted = typeof other === "string" ? other : looked.agent;
-    const record = await recordOf({ name, kind, fields }, await findAgent(api, wanted));
+    const others = await withAgentIds(fields, (one) => findAgent(api, one));
+    const record = await recordOf({ name, kind, fields: others }, await findAgent(api, wanted));
     const before = await named(api, "/v2/channels", name);
     const of = before.find((one) => one.kind !== kind);
     if (of !== undefined) {

@@ -47,7 +47,10 @@ export function createTakeIn(parts: TakeInParts): TakeIn {
     const failed = takes.find((take) => take.status === "rejected");
     // It comes again whole, and what is set aside with it.
     if (failed !== undefined) throw failed.reason;
-    const pieces = [...parked, ...unfit];
+    const pieces = [...parked, ...unfit].map(({ reason, raw }) => ({
+      reason: account.hide(reason),
+      raw: account.hide(raw),
+    }));
     health.count("parked", pieces.length);
     await park(parts.system.tables, account, pieces, parts.nowMs());
   };

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { ChannelInput } from "../../actors/channels/channel.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { channelOf, type EntryFields } from "../channels/entry.ts";
+import { channelOf, type EntryFields, withAgentIds } from "../channels/entry.ts";
 import { findAgent } from "../channels/look-through.ts";
 import { adapterOf } from "../channels/registry.ts";
 import type { ApiClient } from "../cli/api-client.ts";
@@ -65,7 +65,8 @@ export async function apply(
       const fields: EntryFields = { ...ttl, ...channel.fields };
       const other = typeof fields["agent"] === "string" ? fields["agent"] : undefined;
       const agentId = other === undefined ? id : await findAgent(api, other);
-      const input = channelOf({ name, agent: agentId, fields: withAgents(fields) }, adapter);
+      const resolved = await withAgentIds(fields, (one) => findAgent(api, one));
+      const input = channelOf({ name, agent: agentId, fields: resolved }, adapter);
       applied.push({
         name,
         kind: channel.kind,
@@ -88,11 +89,6 @@ function ofChannel(channel: string, cause: unknown): unknown {
 /** Name of a channel. */
 export function nameOf({ name, kind }: GatewayChannel): string {
   return name ?? kind;
-}
-
-function withAgents(fields: GatewayChannel["fields"]): GatewayChannel["fields"] {
-  const { agent: _, ...rest } = fields;
-  return rest;
 }
 
 async function named(api: Caller, path: string, name: string): Promise<readonly Shown[]> {

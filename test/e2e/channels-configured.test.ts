@@ -64,9 +64,12 @@ test("the API refuses to change it, and says where it is changed", async () => {
 });
 
 test("what changes in the file changes there, and a file that is wrong changes nothing", async () => {
-  await change(`channels:\n${hook(", on_busy: merge")}`);
+  await product.call("POST", "/v2/agents", { name: "Second" });
+  await change(`channels:\n${hook(", on_busy: merge, agents: {other: Second}")}`);
   const { id, version } = await hookWhen(({ on_busy }) => on_busy === "merge");
   expect(version).toBe(2);
+  const { agents } = await hookWhen(({ name }) => name === "hook");
+  expect(agents.other).toMatch(/^ag_/);
 
   await change(`channels:\n${hook(", on_buzy: steer")}`);
   await said("troupe.yaml:2:73: channels.hook.on_buzy: A channel of kind webhook has no field");

@@ -9,6 +9,7 @@ import { agentLogsRoute } from "./agent-logs.ts";
 import { agentRoutes } from "./agents.ts";
 import { approvalRoutes } from "./approvals.ts";
 import { channelOutboxRoutes } from "./channel-deliveries.ts";
+import { channelParkedRoutes } from "./channel-parked.ts";
 import { channelPeopleRoutes } from "./channel-people.ts";
 import { channelRoutes } from "./channels.ts";
 import { checkpointsRoute } from "./checkpoints.ts";
@@ -62,6 +63,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...kindRoutes(services.resources),
     ...channelRoutes(services),
     ...channelOutboxRoutes(services),
+    ...channelParkedRoutes(services),
     ...triggerRoutes(services),
     ...channelPeopleRoutes(services),
     ...gatewayClaimRoutes(services),

@@ -6,6 +6,7 @@ import type { MessageEvent } from "../../../../actors/channels/inbound.ts";
 import type { LaneMessage } from "../../../../actors/channels/lane.ts";
 import { laneAddress, laneId } from "../../../../actors/channels/session-key.ts";
 import { inboundMessage } from "../../../../actors/channels/session-message.ts";
+import { park } from "../../../../adapters/channels/parked.ts";
 import { addressParts } from "../../../../runtime/address.ts";
 import { newId } from "../../../../runtime/id.ts";
 import { agent } from "../makers.ts";
@@ -136,6 +137,16 @@ export const channelRows: Rows = {
         },
       ),
     ],
+  },
+  "GET /v2/channels/{id}/parked": {
+    good: async (world) => {
+      const id = await channel(world);
+      const { system, tenant } = world.host;
+      await park(system.tables, { tenant, id }, [{ reason: "Not read.", raw: "{}" }], 1_000);
+      return { params: { id } };
+    },
+    status: 200,
+    shows: { data: [{ at: "1970-01-01T00:00:01.000Z", reason: "Not read.", raw: "{}" }] },
   },
   "GET /v2/channels/{id}/people": {
     good: async (world) => ({ params: { id: await channel(world) } }),
