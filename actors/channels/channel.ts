@@ -58,7 +58,8 @@ export const channelInput = Type.Object(
     agents: Type.Optional(
       Type.Record(Type.String(), Type.String({ pattern: "^(ag|tm|wf)_[A-Za-z0-9]{1,61}$" }), {
         maxProperties: 50,
-        description: "Ids of others that `/agent NAME` reaches, by the name that people type; in a file of channels their names too.",
+        description:
+          "Ids of others that `/agent NAME` reaches, by the name that people type; in a file of channels their names too.",
       }),
     ),
     is_active: Type.Optional(

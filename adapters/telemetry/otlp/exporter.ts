@@ -94,8 +94,9 @@ class OtlpExporter implements Exporter {
   take({ runs, dropped }: EndedBatch): void {
     this.#dropped += dropped;
     if (this.#stopping.signal.aborted) return;
-    for (const run of runs)
-      this.#put({ ...run, reads: 0, fromMs: Date.now() + this.#limits.settleMs });
+    // Told together they are read together, in one request.
+    const fromMs = Date.now() + this.#limits.settleMs;
+    for (const run of runs) this.#put({ ...run, reads: 0, fromMs });
     this.#working ??= this.#work().finally(() => {
       this.#working = null;
     });
