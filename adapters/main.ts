@@ -27,7 +27,7 @@ import { searchTaskName } from "./knowledge/elsewhere.ts";
 import { providerMemory } from "./provider-memory.ts";
 import type { RestartState } from "./restart/state.ts";
 import { renewedRow, rowSeals } from "./secret-rows.ts";
-import { type Restarts, restartSignal, stopSignal } from "./signals.ts";
+import { listenToSignals, type Restarts } from "./signals.ts";
 import { readSkillTaskName } from "./skills/reading.ts";
 import type { TakeOver } from "./take-over.ts";
 import { createGenAiFigures, genAiMemory } from "./telemetry/gen-ai-figures.ts";
@@ -51,7 +51,7 @@ export async function serve(): Promise<number> {
       ),
     });
     // Listened to before there is anything to stop, so that an early signal is not lost.
-    const asked = { stopped: stopSignal(), restarts: restartSignal() };
+    const asked = listenToSignals(config.file !== null);
     const takeOver = isSuccessor() ? await takeOverWith(config, log) : null;
     const signals = { ...asked, isLast: takeOver?.gone ?? Promise.resolve() };
     let running = await start(config, log, takeOver);

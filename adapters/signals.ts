@@ -15,6 +15,23 @@ export function stopSignal(): Promise<void> {
   });
 }
 
+/**
+ * From now on SIGHUP does not end the process: it asks for files to be looked at again (file-looks.ts), which
+ * those who read them do later at their start, and not in the moment in which one takes over from another.
+ */
+export function outliveHangups(): void {
+  process.on("SIGHUP", () => undefined);
+}
+
+/** What a server is told. @param hasFile it reads a file that may be looked at again. */
+export function listenToSignals(hasFile: boolean): {
+  readonly stopped: Promise<void>;
+  readonly restarts: Restarts;
+} {
+  if (hasFile) outliveHangups();
+  return { stopped: stopSignal(), restarts: restartSignal() };
+}
+
 /** Restarts that are asked for. */
 export interface Restarts {
   /** Resolves at the next SIGUSR2, or at once after one that came before anybody could wait. */

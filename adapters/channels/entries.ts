@@ -7,7 +7,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { EntryFault, NamedEntries } from "../config-field.ts";
 import { loadValidator, validateAll } from "../http/validate.ts";
 import { type Path, pathOf } from "../references.ts";
-import { channelOf, type EntryFields } from "./entry.ts";
+import { channelOf, type EntryFields, withAgentIds } from "./entry.ts";
 import { adapterOf } from "./registry.ts";
 
 /** A channel of a file. */
@@ -37,7 +37,7 @@ export async function readEntries(
     }
     try {
       const adapter = await adapterOf(kind);
-      const { agent: _, ...rest } = fields;
+      const rest = await withAgentIds(fields, async () => someAgent);
       const input = channelOf({ name, agent: someAgent, fields: withoutEmpty(rest) }, adapter);
       const { settings, secrets, ...common } = input;
       const faults = [

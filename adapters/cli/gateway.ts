@@ -7,7 +7,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { secretEnvironment } from "../config.ts";
 import { type GatewayFile, readGatewayFile } from "../gateway/file.ts";
 import type { Gateway } from "../gateway/gateway.ts";
-import { stopSignal } from "../signals.ts";
+import { outliveHangups, stopSignal } from "../signals.ts";
 
 const options = {
   cwd: { type: "string" },
@@ -56,6 +56,7 @@ async function serve(
   at: { readonly host: string; readonly port: number },
 ): Promise<number> {
   // Listened to before there is anything to stop, so that an early signal is not lost.
+  outliveHangups();
   const stopped = stopSignal();
   const gateway = await open(file, folder);
   const url = await gateway.start(at);

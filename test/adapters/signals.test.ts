@@ -1,7 +1,7 @@
 // Restarts that are asked for by signal, before anybody waits for one and while one is under way.
 
 import { afterEach, expect, test } from "vitest";
-import { restartSignal } from "../../adapters/signals.ts";
+import { listenToSignals, restartSignal } from "../../adapters/signals.ts";
 
 const before = process.listeners("SIGUSR2");
 afterEach(() => {
@@ -34,4 +34,9 @@ test("one that is asked for while another is under way is not made after it", as
   expect(await settled(later)).toBe("waits");
   process.emit("SIGUSR2", "SIGUSR2");
   expect(await settled(later)).toBe("restart");
+});
+
+test("a server with a file outlives a SIGHUP that comes before anybody looks at files", () => {
+  listenToSignals(true);
+  expect(process.emit("SIGHUP")).toBe(true);
 });
