@@ -6,6 +6,8 @@ interface Described {
   readonly text: string;
   /** Environment variable that sets it; wins over the file. */
   readonly env?: string;
+  /** Another one with the same meaning and less weight: the name that others gave it. */
+  readonly envToo?: string;
 }
 
 /** A whole number from `minimum` to `maximum`. */
@@ -35,6 +37,12 @@ export interface ChoiceField<T extends string = string> extends Described {
   readonly type: "choice";
   readonly default: T;
   readonly choices: readonly T[];
+}
+
+/** True or false. */
+export interface FlagField extends Described {
+  readonly type: "flag";
+  readonly default: boolean;
 }
 
 /** A list of texts. */
@@ -96,6 +104,7 @@ export type Field =
   | IntegerField
   | TextField
   | ChoiceField
+  | FlagField
   | TextListField
   | GroupField
   | EntriesField
@@ -107,21 +116,23 @@ export type Fields = { readonly [name: string]: Field };
 /** Type of a setting's value. */
 export type ValueOf<F> = F extends IntegerField
   ? number
-  : F extends TextListField
-    ? readonly string[]
-    : F extends ChoiceField<infer T>
-      ? T
-      : F extends TextField<infer D>
-        ? D extends null
-          ? string | null
-          : string
-        : F extends GroupField<infer G>
-          ? ValuesOf<G>
-          : F extends EntriesField<infer G>
-            ? readonly ValuesOf<G>[]
-            : F extends NamedField
-              ? NamedEntries
-              : never;
+  : F extends FlagField
+    ? boolean
+    : F extends TextListField
+      ? readonly string[]
+      : F extends ChoiceField<infer T>
+        ? T
+        : F extends TextField<infer D>
+          ? D extends null
+            ? string | null
+            : string
+          : F extends GroupField<infer G>
+            ? ValuesOf<G>
+            : F extends EntriesField<infer G>
+              ? readonly ValuesOf<G>[]
+              : F extends NamedField
+                ? NamedEntries
+                : never;
 
 /** Type of a group's values. */
 export type ValuesOf<F> = { readonly [K in keyof F]: ValueOf<F[K]> };
@@ -131,7 +142,7 @@ export function integer(
   text: string,
   unit: string,
   [byDefault, minimum, maximum]: readonly [number, number, number],
-  more: { readonly env?: string; readonly defaultText?: string } = {},
+  more: Pick<IntegerField, "env" | "envToo" | "defaultText"> = {},
 ): IntegerField {
   return { type: "integer", text, unit, default: byDefault, minimum, maximum, ...more };
 }
@@ -142,6 +153,13 @@ export function choice<const T extends string>(
   choices: readonly T[],
   byDefault: NoInfer<T>,
   env?: string,
+  envToo?: string,
 ): ChoiceField<T> {
-  return { type: "choice", text, choices, default: byDefault, ...(env && { env }) };
+  const variables = { ...(env && { env }), ...(envToo && { envToo }) };
+  return { type: "choice", text, choices, default: byDefault, ...variables };
+}
+
+/** True or false. */
+export function flag(text: string, byDefault: boolean, env: string): FlagField {
+  return { type: "flag", text, default: byDefault, env };
 }

@@ -61,6 +61,8 @@ export function expected(field: Field): string {
     }
     case "choice":
       return `one of ${field.choices.join(", ")}`;
+    case "flag":
+      return "true or false";
     case "text":
       if (field.secret) return `a reference like $\{NAME} to an environment variable`;
       return field.expected ?? `a text of 1 to ${field.charsMax} characters`;
@@ -89,6 +91,8 @@ export function accepts(field: Field, value: unknown): boolean {
       );
     case "choice":
       return typeof value === "string" && field.choices.includes(value);
+    case "flag":
+      return typeof value === "boolean";
     case "text":
       return isText(field, value);
     default:

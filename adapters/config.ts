@@ -7,6 +7,7 @@ import { chainProblem } from "../actors/model-chain.ts";
 import type { Guardrail } from "../actors/records/guardrail.ts";
 import type { FolderGrant } from "../actors/tools/folders.ts";
 import { RuntimeError } from "../runtime/errors.ts";
+import { agentsOf, unusedVariables } from "./config-agents.ts";
 import { type EmbedderConfig, embeddersOf } from "./config-embedders.ts";
 import type { Field, Fields, ValuesOf } from "./config-field.ts";
 import type { RawValues } from "./config-file.ts";
@@ -19,6 +20,7 @@ import {
   shown,
 } from "./config-file.ts";
 import { foldersOf } from "./config-folders.ts";
+import { readFurther, withLess } from "./config-further.ts";
 import { type IssuerConfig, issuersOf } from "./config-identity.ts";
 import { integrationsOf, type OperatorIntegration } from "./config-integrations.ts";
 import { type McpServerConfig, mcpServersOf } from "./config-mcp.ts";
@@ -68,6 +70,8 @@ export interface Config
   readonly masterKey: string | null;
   /** The file that was read, or null. */
   readonly file: string | null;
+  /** Variables that are set and have no effect here. */
+  readonly unused: readonly string[];
 }
 
 /** What the client commands of the CLI need. */
@@ -165,6 +169,10 @@ export async function readConfig(environment: Environment, folder: string): Prom
     problems.push(...reading.problems);
     fromFile = reading.values;
   }
+  const place = { file: file?.path ?? null, agents: env["TROUPE_AGENTS"], folder };
+  const further = await readFurther(place, configFields, env, FILE_BYTES_MAX);
+  problems.push(...further.problems);
+  fromFile = withLess(fromFile, further.values, configFields);
   problems.push(...unknownVariables(env));
   const values = complete(configFields, fromFile, env, problems) as unknown as Values;
   const adminKey = adminKeyOf(env, problems);
@@ -200,8 +208,9 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const { folder: scripts } = values.tools;
   const kept = scripts === null ? null : resolve(folder, scripts);
   const tools = { ...values.tools, folders, folder: kept };
-  const own = { gateway, tools, tls, data, models, ...lists, file: file?.path ?? null };
-  return { ...values, ...defaults, ...secret, ...own };
+  const ofAgents = agentsOf(values.agents, values.logs, place);
+  const own = { gateway, tools, tls, data, models, ...lists, ...ofAgents, file: place.file };
+  return { ...values, ...defaults, ...secret, ...own, unused: unusedVariables(env) };
 }
 
 /** Loaded where there is one: most operators set none. */
@@ -251,12 +260,11 @@ function unknownVariables(env: Environment): string[] {
 /** Of a field, or of those of a group. */
 function variablesOf(field: Field): readonly string[] {
   if (field.type === "group") return Object.values<Field>(field.fields).flatMap(variablesOf);
-  const variable = variableOf(field);
-  return variable === undefined ? [] : [variable];
+  return [envOf(field, "env"), envOf(field, "envToo")].flatMap((name) => name ?? []);
 }
 
-function variableOf(field: Field): string | undefined {
-  return "env" in field ? field.env : undefined;
+function envOf(field: Field, which: "env" | "envToo"): string | undefined {
+  return which in field ? (field as Partial<Record<typeof which, string>>)[which] : undefined;
 }
 
 /** Values of all fields: from variables, else from the file, else by default. */
@@ -282,15 +290,22 @@ function complete(
 }
 
 function fromVariable(field: Field, env: Environment, problems: string[]): unknown {
-  const variable = variableOf(field);
+  const variable = variablesOf(field).find((name) => env[name] !== undefined);
   const written = variable === undefined ? undefined : env[variable];
   if (written === undefined) return undefined;
-  const isNumber = field.type === "integer" && /^-?\d{1,16}$/.test(written.trim());
-  const value = isNumber ? Number(written) : written;
+  const value = meant(field, written);
   if (!accepts(field, value)) {
     problems.push(`${variable}: expected ${expected(field)}, found ${shown(written)}`);
   }
   return value;
+}
+
+/** What a variable's text stands for. */
+function meant(field: Field, written: string): unknown {
+  const text = written.trim();
+  if (field.type === "integer" && /^-?\d{1,16}$/.test(text)) return Number(text);
+  if (field.type === "flag" && /^(true|false)$/.test(text)) return text === "true";
+  return written;
 }
 
 function defaultsOf(

@@ -24,6 +24,7 @@ import { layoutTaskName } from "./graphs/task-name.ts";
 import type { HandOver } from "./hand-over.ts";
 import type { RequestLine } from "./http/request-line.ts";
 import { searchTaskName } from "./knowledge/elsewhere.ts";
+import { processLog } from "./process-log.ts";
 import { providerMemory } from "./provider-memory.ts";
 import type { RestartState } from "./restart/state.ts";
 import { renewedRow, rowSeals } from "./secret-rows.ts";
@@ -32,7 +33,7 @@ import { readSkillTaskName } from "./skills/reading.ts";
 import type { TakeOver } from "./take-over.ts";
 import { createGenAiFigures, genAiMemory } from "./telemetry/gen-ai-figures.ts";
 import { createGuardFigures, guardMemory } from "./telemetry/guard-figures.ts";
-import { createLog, type Log } from "./telemetry/log.ts";
+import type { Log } from "./telemetry/log.ts";
 import { createMissedVectors, missedMemory } from "./telemetry/missed-vectors.ts";
 import { compactWhenDue } from "./tenants/compact-at-start.ts";
 import type { Rotation } from "./vault/rotation.ts";
@@ -44,12 +45,7 @@ import type { HostConfig } from "./worker-host.ts";
 export async function serve(): Promise<number> {
   try {
     const config = await loadConfig();
-    const log = createLog({
-      level: config.logLevel,
-      secrets: [config.adminKey, ...config.providers.flatMap((one) => one.apiKeys)].flatMap(
-        (secret) => secret ?? [],
-      ),
-    });
+    const log = processLog(config);
     // Listened to before there is anything to stop, so that an early signal is not lost.
     const asked = listenToSignals(config.file !== null);
     const takeOver = isSuccessor() ? await takeOverWith(config, log) : null;

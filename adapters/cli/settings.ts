@@ -26,6 +26,13 @@ providers:
 Providers also come from the variables their own SDKs use: \`OPENAI_API_KEY\`, \`OPENAI_BASE_URL\`,
 \`ANTHROPIC_API_KEY\`, \`ANTHROPIC_BASE_URL\`. A base URL without a key is enough for a local server.
 
+A file \`settings.json\` beside \`troupe.yaml\` (without one: in the folder that \`TROUPE_AGENTS\` names) has
+further settings by the same names, all but \`channels\`, with less weight than \`troupe.yaml\` and variables:
+\`{"agents": {"max_running": 20}}\`. What is wrong in it ends the start as well.
+
+\`LANGCHAIN_API_URL\` and \`VECTOR_DB_URL\` may be set and have no effect, which the log says at the start: models
+are reached through \`providers\`, and knowledge is kept in the data folder.
+
 \`TROUPE_ADMIN_KEY\` is the operator's key, 16 to 256 visible ASCII characters. Without it one is made on
 the first start, printed once and kept in \`admin-key\` in the data folder, readable by its owner only.
 \`troupe chat\` reads \`TROUPE_URL\` and \`TROUPE_KEY\`.
@@ -61,7 +68,8 @@ function sections(fields: Fields, above: string): string[] {
     if (field.type === "named") return [namedSection(path, field)];
     if (!("fields" in field)) return [];
     const shown = entriesOf(field.fields).filter(([, one]) => isSimple(one));
-    const own = `## \`${path}\`\n\n${field.text}\n\n${table(Object.fromEntries(shown), false)}`;
+    const hasVariable = field.type === "group" && shown.some(([, one]) => variablesOf(one) !== "");
+    const own = `## \`${path}\`\n\n${field.text}\n\n${table(Object.fromEntries(shown), hasVariable)}`;
     return [own, ...sections(field.fields, `${path}.`)];
   });
 }
@@ -99,12 +107,20 @@ function table(fields: Fields, withVariable: boolean): string {
     ? "| setting | variable | default | allowed | |\n|---|---|---|---|---|\n"
     : "| setting | default | allowed | |\n|---|---|---|---|\n";
   const rows = entriesOf(fields).map(([name, field]) => {
-    const variable = "env" in field && field.env ? `\`${field.env}\`` : "";
+    const variable = variablesOf(field);
     const cells = [`\`${fileName(name)}\``, defaultOf(field), expected(field), field.text];
     if (withVariable) cells.splice(1, 0, variable);
     return `| ${cells.join(" | ")} |\n`;
   });
   return head + rows.join("");
+}
+
+function variablesOf(field: Field): string {
+  const names = [
+    "env" in field ? field.env : undefined,
+    "envToo" in field ? field.envToo : undefined,
+  ];
+  return names.flatMap((name) => (name === undefined ? [] : `\`${name}\``)).join(", else ");
 }
 
 function defaultOf(field: Field): string {
@@ -113,6 +129,8 @@ function defaultOf(field: Field): string {
       return field.defaultText ?? String(field.default);
     case "choice":
       return field.default;
+    case "flag":
+      return String(field.default);
     case "text":
       return field.default ? `\`${field.default}\`` : "";
     default:

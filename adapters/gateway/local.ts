@@ -45,6 +45,8 @@ export async function localConfig(
     publicUrl: publicUrl ?? loaded.publicUrl,
     // Those of a troupe.yaml are the other server's, which is started with it.
     channels: {},
+    agents: { ...loaded.agents, folder: null },
+    logs: { ...loaded.logs, file: null, agents: null },
     // Only this process speaks to it, and it says for whom.
     http: { ...loaded.http, trustedProxies: [...loaded.http.trustedProxies, "127.0.0.1"] },
     gateway: {

@@ -135,7 +135,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "actors/trace": 1,
   // In the catalog of workers, with what main says to triggers, and what tells those that listen.
   "actors/triggers": 14,
-  adapters: 56,
+  adapters: 60,
   "adapters/a2a": 3,
   "adapters/audit": 8,
   // What an engine asks channels through and their tables, on main and in a worker; whether there are any.
