@@ -145,7 +145,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "adapters/credentials": 2,
   "adapters/embed": 10,
   "adapters/graphs": 2,
-  "adapters/http": 225,
+  "adapters/http": 226,
   "adapters/knowledge": 43,
   "adapters/llm": 6,
   "adapters/mcp": 1,
