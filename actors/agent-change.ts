@@ -9,6 +9,7 @@ import {
   type SubAgentRow,
   versionId,
 } from "./records/agent-version.ts";
+import type { AgentOrigin } from "./records/constraints.ts";
 import { skillLinks } from "./records/skill.ts";
 import type { SubAgent, SubAgentInput } from "./records/sub-agent.ts";
 import type { ToolUse } from "./records/tool.ts";
@@ -34,12 +35,18 @@ export type Canary = NonNullable<NonNullable<Agent["agent_config"]>["canary"]>;
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A new agent at version 1, every field that was not sent null. */
-export function newAgent(input: AgentInput, key: string, at: string): AgentRow {
+export function newAgent(
+  input: AgentInput,
+  key: string,
+  at: string,
+  origin: AgentOrigin = null,
+): AgentRow {
   const agent = { agent_key: key, ...agentFieldsOf(withTools(input, null)) };
   return {
     agent: {
       ...agent,
       agent_type: "supervisor",
+      origin,
       version: 1,
       created_at: at,
       updated_at: at,
@@ -100,7 +107,8 @@ export function restoredAgent(
   subAgents: AgentRow["subAgents"],
   at: string,
 ): AgentRow {
-  const agent = { ...earlier.agent, agent_config: configWith(earlier.agent, null) };
+  const agent_config = configWith(earlier.agent, null);
+  const agent = { ...earlier.agent, agent_config, origin: row.agent.origin ?? null };
   return { ...nextVersion(row, at, agent), subAgents };
 }
 

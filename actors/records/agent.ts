@@ -2,6 +2,7 @@
 // from which the type, the validation, the defaults and the OpenAPI text come.
 
 import { type Static, Type } from "../schema.ts";
+import { type AgentOrigin, agentConstraints } from "./constraints.ts";
 import { guardrails } from "./guardrail.ts";
 import { agentMemory } from "./memory.ts";
 import { skillUses } from "./skill.ts";
@@ -110,6 +111,8 @@ export const agentInput = Type.Object(
     skills: Type.Optional(nullable(skillUses)),
     /** What is checked of what it is told, gives and shows, in order. */
     guardrails: Type.Optional(nullable(guardrails)),
+    /** What its runs are kept within. */
+    constraints: Type.Optional(nullable(agentConstraints)),
   },
   { additionalProperties: false },
 );
@@ -124,6 +127,8 @@ export type Agent = {
   readonly agent_key: string;
   readonly name: string;
   readonly agent_type: "supervisor";
+  /** Absent: null. */
+  readonly origin?: AgentOrigin;
   readonly version: number;
   readonly created_at: string;
   readonly updated_at: string;

@@ -42,6 +42,7 @@ export const emptyAgent: Agent = {
   tools: null,
   skills: null,
   guardrails: null,
+  constraints: null,
   version: 1,
   ...times,
 };

@@ -1,6 +1,7 @@
 // What agents and sub-agents look like when they are shown, as schemas.
 
 import { agentInput } from "../../../actors/records/agent.ts";
+import { agentOrigin } from "../../../actors/records/constraints.ts";
 import { subAgentInput } from "../../../actors/records/sub-agent.ts";
 import { type TSchema, Type } from "../../../actors/schema.ts";
 import { named } from "../openapi/named.ts";
@@ -12,15 +13,13 @@ named("SubAgentInput", subAgentInput);
 const agentId = Type.String({ pattern: "^ag_[A-Za-z0-9]{1,61}$" });
 const subAgentId = Type.String({ pattern: "^sa_[A-Za-z0-9]{1,61}$" });
 const keys = { id: agentId, agent_key: agentId };
-const subAgents = {
+const more = {
+  origin: agentOrigin,
   sub_agents: Type.Array(subAgentId, { description: "Keys of its sub-agents." }),
 };
 
 /** An agent. */
-export const agentSchema: TSchema = named(
-  "Agent",
-  withMore(shownRecord(agentInput, keys), subAgents),
-);
+export const agentSchema: TSchema = named("Agent", withMore(shownRecord(agentInput, keys), more));
 
 /** A sub-agent. */
 export const subAgentSchema: TSchema = named(
@@ -32,7 +31,7 @@ export const subAgentSchema: TSchema = named(
 export const agentVersionSchema: TSchema = named(
   "AgentVersion",
   withMore(shownRecord(agentInput, keys), {
-    ...subAgents,
+    ...more,
     sub_agent_records: Type.Array(subAgentSchema),
   }),
 );

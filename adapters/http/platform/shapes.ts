@@ -16,7 +16,8 @@ type Fields = Readonly<Record<string, unknown>>;
 /** An agent as a resource. */
 export function agentResource(row: AgentRow): Fields {
   const sub_agents = row.subAgents.map((entry) => entry.key);
-  return { id: row.agent.agent_key, ...agentDetails(row), sub_agents };
+  const { agent_key: id, origin = null } = row.agent;
+  return { id, ...agentDetails(row), origin, sub_agents };
 }
 
 /** A sub-agent as a resource. */

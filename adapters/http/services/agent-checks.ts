@@ -5,11 +5,13 @@
 import { chainProblem } from "../../../actors/model-chain.ts";
 import { type AgentRow, agentTables, versionId } from "../../../actors/records/agent-version.ts";
 import { collectionsTable } from "../../../actors/records/collection.ts";
+import { LOCAL } from "../../../actors/records/constraints.ts";
 import type { Guardrail } from "../../../actors/records/guardrail.ts";
 import type { SubAgent } from "../../../actors/records/sub-agent.ts";
 import type { FolderGrant } from "../../../actors/tools/folders.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables } from "../../../runtime/system.ts";
+import { hostRule } from "../../egress-address.ts";
 import { checkNodeRefs } from "../resources/node-refs.ts";
 import { checkTools } from "./tool-checks.ts";
 
@@ -55,6 +57,7 @@ export async function checkAgent(
     await checkTools(next.agent.tools ?? [], { ...place, owner, subAgents });
   }
   checkModel(set);
+  checkDomains(next.agent.constraints?.allowed_domains ?? []);
   checkFallback(next, set);
   await checkCanary(place, next, set);
   await checkGraph(place, next, set);
@@ -117,6 +120,13 @@ function checkModel(set: Fields): void {
   const name = set["model_name"];
   const problem = typeof name === "string" ? chainProblem(name) : undefined;
   if (problem !== undefined) throw invalid(problem, "/model_name");
+}
+
+function checkDomains(domains: readonly string[]): void {
+  const at = domains.findIndex((text) => text !== LOCAL && hostRule(text) === null);
+  if (at === -1) return;
+  const pointer = `/constraints/allowed_domains/${at}`;
+  throw invalid(`"${domains[at]}" is no host, no "*.host" and not "${LOCAL}".`, pointer);
 }
 
 /** Whether the prompt can be filled as far as the agent's own constants go. */

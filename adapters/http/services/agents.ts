@@ -8,6 +8,7 @@ import {
   agentTables,
   type SubAgentRow,
 } from "../../../actors/records/agent-version.ts";
+import type { AgentOrigin } from "../../../actors/records/constraints.ts";
 import { chargeOf, noCharge } from "../../../actors/records/price.ts";
 import type { SubAgent, SubAgentInput } from "../../../actors/records/sub-agent.ts";
 import { roomWrite } from "../../../actors/records/tenant-limits.ts";
@@ -49,7 +50,12 @@ export interface SubAgentIds {
 
 /** Agents of all tenants. `ifMatch` is the version a change must be made from. */
 export interface AgentOperations {
-  create(caller: Caller, input: AgentInput, key: OnceKey | null): Promise<Paid<AgentRow>>;
+  create(
+    caller: Caller,
+    input: AgentInput,
+    key: OnceKey | null,
+    origin?: AgentOrigin,
+  ): Promise<Paid<AgentRow>>;
   /** @throws NOT_FOUND. */
   get(tenant: string, id: string): Promise<AgentRow>;
   /** `total`: all there are, whatever is asked for. @throws INVALID, CONFLICT as `listRows`. */
@@ -105,13 +111,13 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
   const { index, serial, usersOf, nowMs } = options;
   const { tables } = options.system;
   return {
-    create: async (caller, input, key) => {
+    create: async (caller, input, key, origin = null) => {
       const charge = chargeOf((await operationsOf(options, caller.tenant)).createAgent);
       let balanceMicros: number | null = null;
       const made = await once<AgentRow>({ tables, ...caller }, key, nowMs(), async (remember) => {
         const place = store.placeOf(caller.tenant);
         const at = new Date(nowMs()).toISOString();
-        const row = await withSkillIds(place, newAgent(input, newId("ag", nowMs()), at));
+        const row = await withSkillIds(place, newAgent(input, newId("ag", nowMs()), at, origin));
         await checkAgent(place, row, input);
         const counted: TableWrite = { type: "add", counter: agentsCounter, delta: 1 };
         const limits = await readLimits(tables, caller.tenant, options.tenantLimits);
