@@ -25,10 +25,11 @@ import {
   type JobWaiting,
   type ReembedReport,
 } from "../records/ingestion-job.ts";
-import { listenersRead, tellListeners } from "../triggers/listeners.ts";
+import { listenersRead } from "../triggers/listeners.ts";
 import type { KeyedReport, RefusedDocument } from "./port.ts";
 import type { Reembedded, ReembedInput } from "./reembed-run.ts";
 import type { ClearInput, IngestionInput } from "./run.ts";
+import { tellIngested } from "./told.ts";
 import { type Sized, unitsOf } from "./units.ts";
 
 /** What a job is told. */
@@ -63,7 +64,9 @@ export type JobMessage =
   | { readonly type: "going-on" }
   | { readonly type: "pause" }
   | { readonly type: "resume" }
-  | { readonly type: "cancel" };
+  | { readonly type: "cancel" }
+  /** Replies with the run that removes what its documents lay in, or null. */
+  | { readonly type: "rest" };
 
 /** Version 1. Null before it was started. */
 export interface JobState {
@@ -75,6 +78,8 @@ export interface JobState {
   readonly stopping: "paused" | "cancelled" | null;
   /** Of a job that embeds anew and is being cancelled: the run that removes what was built. */
   readonly clearing?: string;
+  /** Of one that takes documents in: the run that removes what they lay in. A step that was cut may write until it has ended. */
+  readonly resting?: string;
 }
 
 /** Key of a document's report. */
@@ -122,6 +127,9 @@ export const ingestionActor = defineActor<JobState | null, JobMessage | RunEnded
         return stop(state, "paused", turn);
       case "cancel":
         return stop(state, "cancelled", turn);
+      case "rest":
+        turn.reply(state.resting ?? null);
+        return state;
       case "resume":
         return resume(state, turn);
       case "run-ended":
@@ -237,8 +245,7 @@ function stop(state: JobState, stopping: "paused" | "cancelled", turn: Turn): Jo
   }
   if (stopping === "cancelled" && (status === "paused" || status === "failed")) {
     if (kind === "reembed") return replied(clearReembed(state, turn), turn);
-    clear(state, turn);
-    return replied(changed(state, { status: "cancelled" }, turn), turn);
+    return replied(changed(clear(state, turn), { status: "cancelled" }, turn), turn);
   }
   if (status === stopping) return replied(state, turn);
   return refused(state, `It is ${status}.`, turn);
@@ -277,6 +284,7 @@ function end(before: JobState, message: RunEnded, turn: Turn): JobState {
   const isOver = before.job.waiting?.clearing === run;
   const state = isOver ? changed(goesOn(before), {}, turn) : before;
   if (run === state.clearing) return cleared(state, outcome, turn);
+  if (run === state.resting) return rested(state);
   if (run !== state.job.run_id || state.job.status !== "running") return state;
   if (state.job.kind === "reembed") return endReembed(state, outcome, turn);
   // All reports were sent before the run ended, and each pair's messages come in order.
@@ -324,25 +332,13 @@ function settled(
   error: ErrorData | null,
   turn: Turn,
 ): JobState {
-  if (status === "completed" || status === "cancelled") clear(state, turn);
+  const isOver = status === "completed" || status === "cancelled";
+  const left = isOver ? clear(goesOn(state), turn) : goesOn(state);
   const told = error === null ? null : toldOfRun(error, state.job.run_id);
-  const next = changed({ ...goesOn(state), stopping: null }, { status, error: told }, turn);
+  const next = changed({ ...left, stopping: null }, { status, error: told }, turn);
   turn.reply(next.job);
-  tellIngested(next, turn);
+  tellIngested(next.job, turn);
   return next;
-}
-
-/** Triggers that listen to the collection are told of a change of it, and of an ingestion that failed. */
-function tellIngested({ job }: JobState, turn: Turn): void {
-  const { id, kind, collection, status, documents, run_id, error } = job;
-  const isChange = documents.created + documents.updated > 0;
-  if (kind !== "ingest" || status === "running" || status === "paused") return;
-  if (status !== "failed" && !isChange) return;
-  const data = { collection, job: id, outcome: status, documents, error };
-  const of = { what: "document", of: collection, outcome: status } as const;
-  tellListeners(turn, () => ({
-    ...{ ...of, key: `job:${run_id}`, atMs: turn.nowMs, data, depth: 0 },
-  }));
 }
 
 function changed(state: JobState, change: Partial<IngestionJob>, turn: Turn): JobState {
@@ -379,15 +375,19 @@ function runClear({ job }: JobState, turn: Turn): string {
 }
 
 /** What the documents lay in, or the edition before, is not needed any more. */
-function clear(state: JobState, turn: Turn): void {
+function clear(state: JobState, turn: Turn): JobState {
   const { job } = state;
   if (job.kind === "reembed") {
     runClear(state, turn);
-    return;
+    return state;
   }
   const isCut = finished(job) < job.documents.total;
   const input: ClearInput = { collection: job.collection, isCut };
-  turn.startRun({ kind: "ingest-clear", input });
+  return { ...state, resting: turn.startRun({ kind: "ingest-clear", input }) };
+}
+
+function rested({ resting: _, ...state }: JobState): JobState {
+  return state;
 }
 
 const idOf = ({ self }: Turn): string => addressParts(self).root;

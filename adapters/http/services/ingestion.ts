@@ -205,6 +205,10 @@ async function stop(system: System, tenant: string, id: string, waitMs: number):
     const job = (await system.ask(jobAddress(tenant, id), message)) as IngestionJob;
     const { signal } = new AbortController();
     if (job.status === "running") await ended(system, tenant, job.run_id, { waitMs, signal });
+    // A step that was cut writes what it is writing; whoever puts back what was there would be too early.
+    const rest: JobMessage = { type: "rest" };
+    const clearing = (await system.ask(jobAddress(tenant, id), rest)) as string | null;
+    if (clearing !== null) await ended(system, tenant, clearing, { waitMs, signal });
   } catch (error) {
     const isOver = error instanceof RuntimeError && ["NOT_FOUND", "CONFLICT"].includes(error.code);
     if (!isOver) throw error;
