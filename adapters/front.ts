@@ -2,6 +2,7 @@
 // services, the door over the routes, a server that carries it. Loaded while the workers start.
 
 import { createPrices } from "../actors/money/catalogue.ts";
+import { firstTenant } from "../actors/records/tenant.ts";
 import type { Log } from "../runtime/log.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
 import type { Tables } from "../runtime/system.ts";
@@ -65,7 +66,7 @@ import type { SealedTenants } from "./vault/sealing.ts";
 import type { Vault } from "./vault/vault.ts";
 
 /** Tenant the admin key acts in when it names none. */
-export const defaultTenant = "tn_default";
+export const defaultTenant = firstTenant;
 
 /** A start, and what people do first, is over by then, ms. */
 const AFTER_START_MS = 60_000;

@@ -25,12 +25,17 @@ const VERIFIERS = ":verifiers";
 const GRANTS = ":grants";
 const CHANNELS = ":channels";
 const TRIGGERS = ":triggers";
+const ENGINES = ":engines";
+const TARGETS = ":targets";
 
 /** Records with `secrets`: by the prefix of their ids what these are bound to beside their tenant. */
-const secretRecords: Readonly<Record<string, string>> = { ch_: CHANNELS, tr_: TRIGGERS };
-/** Tables that have nothing but such records; of triggers by name, whose schema threads that seal do not load. */
+const secretRecords: Readonly<Record<string, string>> = {
+  ...{ ch_: CHANNELS, tr_: TRIGGERS, en_: ENGINES, tg_: TARGETS },
+};
+/** Tables that have nothing but such records; most by name, whose schemas threads that seal do not load. */
 const ofSecretRecords: ReadonlySet<string> = new Set([
   ...[channelTables.records, channelTables.versions, "triggers", "triggers-versions"],
+  ...["engines", "engines-versions", "targets", "targets-versions"],
 ]);
 
 /** Whose the secrets of a tool's headers are. */

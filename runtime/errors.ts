@@ -94,6 +94,8 @@ export const errorTable = {
   EMBEDDER_UNAVAILABLE: fail(503),
   RERANKER_UNAVAILABLE: fail(503),
   ISSUER_UNAVAILABLE: later(503),
+  // Where work is done cannot be reached, or no longer: whoever works there waits until it is back.
+  TARGET_LOST: later(503),
   NO_EDGE: fail(500),
   QUARANTINED: fail(500),
   DEAD_LETTER: fail(500),

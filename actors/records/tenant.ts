@@ -10,6 +10,9 @@ import { limitsPatch, type TenantLimits, tenantLimits } from "./tenant-limits.ts
  */
 export type TenantStatus = "active" | "suspended" | "purging" | "purged";
 
+/** The tenant that is there from the first start on. Its owners are the server's operators: what is the whole server's is written there. */
+export const firstTenant = "tn_default";
+
 const name = Type.String({ minLength: 1, maxLength: 200 });
 
 /** What a client sends to create a tenant. */

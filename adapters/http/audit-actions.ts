@@ -52,6 +52,8 @@ export const routeActs: Readonly<Record<string, RouteAct>> = {
   ...resource("/v2/datasets", "dataset"),
   ...resource("/v2/channels", "channel"),
   ...resource("/v2/triggers", "trigger"),
+  ...resource("/v2/engines", "engine"),
+  ...resource("/v2/targets", "target"),
   ...resource("/v2/skills", "skill", {}),
   [`POST ${proxy}-create`]: beside("agent.create"),
   [`DELETE ${proxy}-delete/{agent_key}`]: beside("agent.delete"),

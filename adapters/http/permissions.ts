@@ -20,7 +20,7 @@ const table = {
   "resources.read": {
     least: "viewer",
     allows:
-      "see prompts, teams, workflows, tools, skills, channels, triggers and packs; try a prompt, plan a pack",
+      "see prompts, teams, workflows, tools, skills, channels, triggers, engines, targets and packs; try a prompt, plan a pack",
   },
   "knowledge.read": { least: "viewer", allows: "see and search collections; see their jobs" },
   "evaluations.read": { least: "viewer", allows: "see data sets and evaluations" },
@@ -42,7 +42,7 @@ const table = {
   "resources.write": {
     least: "developer",
     allows:
-      "make, change and remove prompts, teams, workflows, tools, skills, channels, triggers and packs",
+      "make, change and remove prompts, teams, workflows, tools, skills, channels, triggers, packs and targets that are asked over HTTP",
   },
   "knowledge.write": { least: "developer", allows: "make, fill, change and remove collections" },
   "evaluations.write": { least: "developer", allows: "change data sets, remove evaluations" },
@@ -68,6 +68,11 @@ const table = {
   "runtime.repair": {
     least: "admin",
     allows: "replay and remove dead letters, release stopped actors",
+  },
+  "engines.manage": {
+    least: "owner",
+    allows:
+      "make, change and remove engines, and targets that are the server's machine or reached by ssh, in the first tenant alone",
   },
   "tenant.export": { least: "owner", allows: "export everything that the tenant has" },
   "tenants.manage": { least: "server", allows: "make and list tenants" },
@@ -154,6 +159,8 @@ export const areas: ReadonlyMap<string, Area> = new Map(
     skills: resources,
     channels: resources,
     triggers: resources,
+    engines: area("resources.read", "engines.manage"),
+    targets: resources,
     packs: resources,
   }),
 );

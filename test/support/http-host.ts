@@ -240,7 +240,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
   const contract = createApiContract(routes);
   const server = await listenOnNode({ host: "127.0.0.1", port: 0, limits, door });
   const url = `http://127.0.0.1:${server.port}`;
-  const tenant = (await keys.createTenant({ name: "One" })).id;
+  const tenant = (await keys.createTenant({ id: "tn_default", name: "One" })).id;
   const other = (await keys.createTenant({ name: "Other" })).id;
   const makeKey: HttpHost["makeKey"] = async (services, owner = tenant, role = "owner") =>
     (await keys.createKey(owner, { name: "k", role, allowed_services: [...services] })).key;

@@ -78,6 +78,74 @@ export const resourceSamples: Readonly<Record<keyof Resources["kinds"], SampleMa
       ],
     };
   },
+  engines: async (host) => {
+    const common = { name: "Desk", type: "http", config: { url: "https://desk.example/" } };
+    const target = (await host.call("POST", "/v2/targets", common)).body.id;
+    const word = { type: "string", pattern: "^[a-z]+$" };
+    const tool = { name: "look", description: "Looks.", argv: ["ls", { arg: "at" }] };
+    const command = { ...tool, arguments: { at: word }, required: ["at"] };
+    const one = { name: "Ops", type: "direct_ops", config: { commands: [command] } };
+    const commandOf = (more: Fields) => ({
+      ...one,
+      config: { commands: [{ ...command, ...more }] },
+    });
+    const twice = { ...one, config: { commands: [command, command] } };
+    return {
+      one,
+      other: { ...commandOf({ repeat: "safe", output: "json" }), name: "Ops two", target },
+      patch: { description: "Commands.", granted_to: ["tn_other"] },
+      patched: { ...one, description: "Commands.", granted_to: ["tn_other"] },
+      refused: [
+        { body: { ...one, type: "magic" }, pointer: "/type" },
+        { body: { ...one, target: "tg_none" }, pointer: "/target" },
+        { body: { ...one, granted_to: ["everybody"] }, pointer: "/granted_to/0" },
+        { body: { ...one, secrets: { TROUPE_KEY: "x" } }, pointer: "/secrets" },
+        { body: { ...one, secrets: { TOKEN: "***" } }, pointer: "/secrets/TOKEN" },
+        { body: { ...one, config: {} }, pointer: "/config/commands" },
+        { body: twice, pointer: "/config/commands/1/name" },
+        { body: commandOf({ argv: [{ arg: "at" }] }), pointer: "/config/commands/0/argv/0" },
+        {
+          body: commandOf({ argv: ["ls", { arg: "of" }] }),
+          pointer: "/config/commands/0/argv/1/arg",
+        },
+        { body: commandOf({ folder: "../up" }), pointer: "/config/commands/0/folder" },
+      ],
+    };
+  },
+  targets: async () => {
+    const one = { name: "Desk", type: "http", config: { url: "https://desk.example/api" } };
+    const machine = { name: "Here", type: "local", config: { folder: "/srv/work" } };
+    const known_hosts = "build.example ssh-ed25519 AAAA";
+    const far = {
+      ...{ name: "Far", type: "ssh", secrets: { private_key: "-----BEGIN X PRIVATE KEY-----\n" } },
+      config: { host: "build.example", user: "ci", known_hosts },
+    };
+    const farOf = (more: Fields) => ({ ...far, config: { ...far.config, ...more } });
+    const urlOf = (url: string) => ({ ...one, config: { url } });
+    return {
+      one,
+      other: { ...one, name: "Mind", type: "managed_agent", description: "Answers." },
+      patch: { is_active: false },
+      patched: { ...one, is_active: false },
+      refused: [
+        { body: { ...one, type: "cloud" }, pointer: "/type" },
+        { body: { ...one, shell: true }, pointer: "/shell" },
+        { body: urlOf("ftp://desk.example"), pointer: "/config/url" },
+        { body: urlOf("https://me@desk.example"), pointer: "/config/url" },
+        { body: { ...one, secrets: { private_key: "x" } }, pointer: "/secrets/private_key" },
+        { body: { ...machine, config: {} }, pointer: "/config/folder" },
+        { body: { ...machine, config: { folder: "work" } }, pointer: "/config/folder" },
+        {
+          body: { ...machine, config: { folder: "/srv", env: ["HOME", "TROUPE_ADMIN_KEY"] } },
+          pointer: "/config/env/1",
+        },
+        { body: { ...far, secrets: { private_key: "x" } }, pointer: "/secrets/private_key" },
+        { body: farOf({ known_hosts: undefined }), pointer: "/config/known_hosts" },
+        { body: farOf({ host: "-oProxyCommand=x" }), pointer: "/config/host" },
+        { body: farOf({ user: "-l" }), pointer: "/config/user" },
+      ],
+    };
+  },
   triggers: async (host) => {
     const made = await host.call("POST", "/v2/agents", { name: "Ann" });
     const common = { target: made.body.agent_key, type: "schedule" };

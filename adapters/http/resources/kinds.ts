@@ -3,8 +3,10 @@
 
 import { channelKind } from "../../../actors/channels/channel.ts";
 import { datasetKind } from "../../../actors/records/dataset.ts";
+import { type EngineInput, engineKind } from "../../../actors/records/engine.ts";
 import { promptKind } from "../../../actors/records/prompt.ts";
 import type { ResourceKind } from "../../../actors/records/resource.ts";
+import { type TargetInput, targetKind } from "../../../actors/records/target.ts";
 import { teamKind } from "../../../actors/records/team.ts";
 import { toolKind } from "../../../actors/records/tool-kind.ts";
 import { triggerKind } from "../../../actors/records/trigger.ts";
@@ -18,6 +20,8 @@ import { createDatasetItems } from "../services/dataset-items.ts";
 import { type RecordUser, refuseUsed } from "../services/record-links.ts";
 import { toolRules } from "../services/tool-checks.ts";
 import { channelRules, refuseConfigured } from "./channel-rules.ts";
+import { engineRules, engineView, targetRules, targetView } from "./engine-rules.ts";
+import { withGranted } from "./operator-records.ts";
 import { promptRules } from "./prompt-rules.ts";
 import type { ResourceRules } from "./resource-rules.ts";
 import {
@@ -44,7 +48,11 @@ export function createResources(context: StoredContext) {
   const of = <Input extends object>(kind: ResourceKind<Input>, rules?: ResourceRules<Input>) =>
     createResourceService({ ...context, usersOf }, kind, rules);
   const datasets = of(datasetKind);
+  const { tables } = context.system;
+  const granted = { tables, usersOf };
   const resources = {
+    engines: withGranted<EngineInput>(of(engineKind, engineRules), granted, engineView),
+    targets: withGranted<TargetInput>(of(targetKind, targetRules), granted, targetView),
     prompts: of(promptKind, promptRules),
     teams: of(teamKind, teamRules),
     workflows: of(workflowKind, workflowRules),

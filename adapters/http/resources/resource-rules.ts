@@ -1,6 +1,9 @@
 // What a kind of resource adds to the code that all kinds share: checks that no schema can say, and
 // which other records one names.
 
+import { type Changer, type Granted, isGranted } from "../../../actors/records/operator-record.ts";
+import type { ResourceRow } from "../../../actors/records/resource.ts";
+import { firstTenant } from "../../../actors/records/tenant.ts";
 import type { FolderGrant } from "../../../actors/tools/folders.ts";
 import { HIDDEN } from "../../../actors/tools/secret-headers.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
@@ -20,6 +23,11 @@ export interface RulePlace {
 
 /** Rules of one kind. All of them are called while no other record of the tenant changes. */
 export interface ResourceRules<Input extends object> {
+  /** Whether somebody may make this of that, beside what the route's permission says; null: there is none. @throws FORBIDDEN. */
+  permit?(
+    by: Changer,
+    change: { readonly before: Input | null; readonly after: Input | null },
+  ): void;
   /** What no schema can say. @throws RuntimeError with `details.pointer`. */
   check?(input: Input, place: RulePlace): Promise<void> | void;
   /**
@@ -51,17 +59,25 @@ export function rowReader({
 }
 
 /** Tables of current rows by the prefix of their ids. */
-const tablesOfPrefix: Readonly<Record<string, { readonly table: string; readonly name: string }>> =
-  {
-    ag: { table: "agents", name: "Agent" },
-    ch: { table: "channels", name: "Channel" },
-    cl: { table: "collections", name: "Collection" },
-    pr: { table: "prompts", name: "Prompt" },
-    sk: { table: "skills", name: "Skill" },
-    tl: { table: "tools", name: "Tool" },
-    tm: { table: "teams", name: "Team" },
-    wf: { table: "workflows", name: "Workflow" },
-  };
+const tablesOfPrefix: Readonly<Record<string, KindOfPrefix>> = {
+  ag: { table: "agents", name: "Agent" },
+  ch: { table: "channels", name: "Channel" },
+  cl: { table: "collections", name: "Collection" },
+  en: { table: "engines", name: "Engine", isGranted: true },
+  pr: { table: "prompts", name: "Prompt" },
+  sk: { table: "skills", name: "Skill" },
+  tg: { table: "targets", name: "Target", isGranted: true },
+  tl: { table: "tools", name: "Tool" },
+  tm: { table: "teams", name: "Team" },
+  wf: { table: "workflows", name: "Workflow" },
+};
+
+interface KindOfPrefix {
+  readonly table: string;
+  readonly name: string;
+  /** One of the first tenant's may be granted to others. */
+  readonly isGranted?: true;
+}
 
 /**
  * Checks that a version of a record that is there is kept.
@@ -105,7 +121,17 @@ export async function checkExists(
   const kind = prefixes.includes(prefix) ? tablesOfPrefix[prefix] : undefined;
   const row = kind === undefined ? undefined : await tables.get(tenant, kind.table, id);
   if (row !== undefined) return;
+  if (kind?.isGranted && (await hasGranted(tables, kind.table, { id, tenant }))) return;
   const names = kinds.flatMap((one) => (one === undefined ? [] : [one.name]));
   const name = kind?.name ?? names.join(" or ");
   throw new RuntimeError("INVALID", `${name} ${id.slice(0, 64)} does not exist.`, { pointer });
+}
+
+async function hasGranted(
+  tables: Tables,
+  table: string,
+  { id, tenant }: { readonly id: string; readonly tenant: string },
+): Promise<boolean> {
+  const row = await tables.get(firstTenant, table, id);
+  return row !== undefined && isGranted((row.value as ResourceRow<Granted>).record, tenant);
 }

@@ -73,7 +73,7 @@ export interface ResourceService<Input extends object> {
   get(tenant: string, id: string): Promise<ResourceRow<Input>>;
   readonly listing: Listing;
   /** Answers on its records that are kept. */
-  readonly bodies: RecordBodies;
+  readonly bodies: Pick<RecordBodies, "record" | "page">;
   list(tenant: string, request: ListRequest): Promise<Page<ResourceRow<Input>>>;
   /** Records that name it, in order of kind and creation, and evaluations under way. @throws NOT_FOUND. */
   usedBy(tenant: string, id: string): Promise<readonly RecordUser[]>;
@@ -148,6 +148,7 @@ export function createResourceService<Input extends object>(
     remove: (caller, id, ifMatch) =>
       changing(work, caller, id, ifMatch, async (from) => {
         const { tenant } = caller;
+        rules.permit?.(caller, { before: from.row.record, after: null });
         refuseUsed(`${titleOf(kind)} ${id}`, await context.usersOf(tenant, id), caller);
         await store.remove(tenant, from, rules.withRemoved?.(from.row.record, id) ?? []);
         await rules.afterDropped?.({ tables, tenant, id });
@@ -212,12 +213,14 @@ interface Made<Input> {
 
 function create<Input extends object>(
   { context, kind, rules, store }: Work<Input>,
-  { tenant }: Caller,
+  caller: Caller,
   { input, remember, beside }: Made<Input>,
 ): Promise<ResourceRow<Input>> {
+  const { tenant } = caller;
   return context.serial.run(lockOf(tenant), async () => {
     const settings = settled(kind, input as Fields);
     const fields = kind.stored?.(settings, undefined) ?? settings;
+    rules.permit?.(caller, { before: null, after: fields as Input });
     const links = await checked({ context, kind, rules, store }, fields, { tenant, id: null });
     const nowMs = context.nowMs();
     const at = new Date(nowMs).toISOString();
@@ -259,6 +262,7 @@ function change<Input extends object>(
     const settings = settled(kind, sent as Fields);
     const fields = kind.stored?.(settings, before) ?? settings;
     validate(kind.input, fields);
+    rules.permit?.(caller, { before: from.row.record, after: fields as Input });
     if (isSame(before, fields)) return from.row;
     const { tenant } = caller;
     const links = await checked(work, fields, { tenant, id });

@@ -129,6 +129,8 @@ export const resourceRows: Rows = {
   ...rowsOf("datasets"),
   ...rowsOf("channels"),
   ...rowsOf("triggers"),
+  ...rowsOf("engines"),
+  ...rowsOf("targets"),
   "POST /v2/prompts/{id}/preview": {
     good: async (world) => {
       const body = { name: "Bye", template: "Bye, {{who}}!", variables: [variable] };
