@@ -10,7 +10,7 @@ import { isNoRoom, type Release, type StorageRoom } from "./storage-room.ts";
 
 const storing: ReadonlySet<Permission> = new Set([
   ...(["agents.write", "resources.write", "knowledge.write"] as const),
-  ...(["evaluations.write", "memories.write"] as const),
+  ...(["evaluations.write", "memories.write", "engines.manage"] as const),
 ]);
 
 /** Whether a route takes in what is stored: as it says, else by its permission. */

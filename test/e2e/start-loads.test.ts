@@ -125,7 +125,7 @@ const filesMax: Readonly<Record<string, number>> = {
   // treasury keep budgets by, and the actor of alerts.
   "actors/money": 23,
   "actors/prompts": 7,
-  "actors/records": 61,
+  "actors/records": 64,
   "actors/routing": 24,
   "actors/skills": 1,
   "actors/team": 1,
@@ -145,7 +145,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "adapters/credentials": 2,
   "adapters/embed": 10,
   "adapters/graphs": 2,
-  "adapters/http": 226,
+  "adapters/http": 228,
   "adapters/knowledge": 43,
   "adapters/llm": 6,
   "adapters/mcp": 1,

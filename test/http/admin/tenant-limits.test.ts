@@ -316,11 +316,13 @@ test("what was stored under a key is told once more to a tenant without room, an
   );
   const others = keyed.map(({ pattern }) => pattern).filter((pattern) => !(pattern in bodies));
 
-  // The first is below, the others need a further embedder, an agent, a session, and a trigger.
+  // The first is below, the others need a further embedder, an agent, a session, a target, and a trigger.
   expect(put.status).toBe(409);
   expect(others).toEqual([
     "/v2/knowledge/collections/{cl}/documents/{dc}",
     "/v2/knowledge/collections/{cl}/reembed",
+    "/v2/engines",
+    "/v2/targets",
     "/v2/triggers",
     "/v2/channels/{id}/sessions/{cs}/messages",
     "/v2/triggers/{id}/fire",
