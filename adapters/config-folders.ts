@@ -29,7 +29,7 @@ const fields = {
 /** `tools.folders`. */
 export const foldersField = {
   type: "entries",
-  text: "Folders of this machine that tools may reach (file_reader, file_writer, file_search, data_analyzer); none without.",
+  text: "Folders of this machine that tools may reach (file_reader, file_writer, file_search, data_analyzer) and triggers may watch; none without.",
   itemsMax: 100,
   required: ["name", "path", "tenants"],
   fields,

@@ -285,7 +285,7 @@ function keepUp(
   const kept = { config, lines, services, system, log, preparation, addSecret };
   stops.push(afterStart(0, () => keepChannels(kept)));
   lines.launchBy(createLaunches({ chat: services.chat, system }));
-  const keeping = { system, log, nowMs: Date.now };
+  const keeping = { system, log, nowMs: Date.now, watching: services.watching };
   stops.push(
     afterStart(0, async () => (await import("./triggers/keeping.ts")).keepTriggers(keeping)),
   );

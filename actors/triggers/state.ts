@@ -48,6 +48,8 @@ export interface TriggerState {
   readonly isSwept: boolean;
   /** What it is known to listen to, as it was told. */
   readonly heeds?: Heeds | null;
+  /** Of `file_change`: whether all that was there when these settings began is known. */
+  readonly files?: { readonly watch: string; readonly isBased: boolean } | null;
   /** Sequence up to which the rows of a trigger that was removed are removed; null: it is there. */
   readonly removed: number | null;
 }
@@ -61,7 +63,7 @@ export const emptyTrigger: Omit<TriggerState, "id"> = {
 /** Something that happened. */
 export interface Happened {
   readonly type: "happened";
-  readonly cause: Exclude<Cause, "schedule">;
+  readonly cause: Exclude<Cause, "schedule" | "file_change">;
   /** Names it: told again it is the same. */
   readonly key: string;
   readonly atMs: number;

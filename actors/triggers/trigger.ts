@@ -14,6 +14,7 @@ import { addressParts } from "../../runtime/address.ts";
 import type { Answered } from "../answered.ts";
 import type { ResourceRow } from "../records/resource.ts";
 import { type TriggerInput, triggerKind, triggerLimits } from "../records/trigger.ts";
+import { FILES_FROM, FILES_TO, type FilesSeen, filesChanged, filesRead } from "./files.ts";
 import { heed } from "./heed.ts";
 import { launchKind } from "./launch.ts";
 import { type Heard, isFor } from "./listeners.ts";
@@ -39,6 +40,10 @@ export type TriggerMessage =
   /** Keys behind one of them, or all. */
   | { readonly type: "sweep"; readonly from?: string }
   | { readonly type: "clear" }
+  /** What main has seen of the files it watches. */
+  | FilesSeen
+  /** Removes what it knows of files, a slice. */
+  | { readonly type: "forget-files" }
   | Answered
   | RunEnded;
 
@@ -68,7 +73,11 @@ export const triggerActor = defineActor<TriggerState, TriggerMessage>({
         turn.reply(null);
         turn.forget("changed");
         if (record === undefined) return removed(heed(state, undefined, turn), turn);
-        return follow(heed({ ...state, removed: null }, record, turn), record, turn);
+        return follow(
+          heed(unwatched({ ...state, removed: null }, record, turn), record, turn),
+          record,
+          turn,
+        );
       case "happened":
         return happened(state, message, record, turn);
       case "heard":
@@ -83,6 +92,10 @@ export const triggerActor = defineActor<TriggerState, TriggerMessage>({
         return sweep(state, message.from !== undefined, turn);
       case "clear":
         return clear(state, turn);
+      case "files":
+        return filesChanged(state, message, record, turn);
+      case "forget-files":
+        return forgetFiles(state, turn);
     }
   },
 });
@@ -102,6 +115,10 @@ function reads(
       return { seen: { type: "records", from: message.from ?? "s.", to: "s/", limit: SLICE } };
     case "clear":
       return { seen: { type: "records", from: "s.", to: "s/", limit: SLICE } };
+    case "files":
+      return { record, ...filesRead(message) };
+    case "forget-files":
+      return { files: { type: "records", from: FILES_FROM, to: FILES_TO, limit: SLICE } };
     default:
       return { record };
   }
@@ -184,8 +201,25 @@ function removed(state: TriggerState, turn: Turn): TriggerState {
   if (state.removed !== null) return state;
   for (const name of ["due", "sweep"]) turn.forget(name);
   turn.send(turn.self, { type: "clear" });
-  const ended = endAll({ ...state, schedule: null, next: null }, turn);
+  if (state.files != null) turn.send(turn.self, { type: "forget-files" });
+  const ended = endAll({ ...state, schedule: null, next: null, files: null }, turn);
   return { ...ended, removed: Math.max(0, state.sequence - triggerLimits.kept) };
+}
+
+/** A record that watches no files any more: what is known of them goes. */
+function unwatched(state: TriggerState, { type }: TriggerInput, turn: Turn): TriggerState {
+  if (state.files == null || type === "file_change") return state;
+  turn.send(turn.self, { type: "forget-files" });
+  return { ...state, files: null };
+}
+
+/** Removes a slice of what it knows of files; not where it watches some again, which looks at them itself. */
+function forgetFiles(state: TriggerState, turn: Turn): TriggerState {
+  if (state.files != null) return state;
+  const rows = turn.loaded["files"] as readonly RecordRow[];
+  for (const { key } of rows) turn.remove(key);
+  if (rows.length === SLICE) turn.send(turn.self, { type: "forget-files" });
+  return state;
 }
 
 /** Removes a slice of its rows and of the keys that it knows. What is still at work keeps its row until its end. */

@@ -50,10 +50,23 @@ export function occur(
   }
 }
 
+/** Whether one more occurrence, however much it is told, is not skipped because too many wait. */
+export function hasRoom({ working, waiting }: TriggerState, record: TriggerInput): boolean {
+  const { is_active: isActive, concurrency = "queue" } = record;
+  if (isActive === false || concurrency !== "queue" || working === null) return true;
+  const most = record.queue_max ?? triggerLimits.queueDefault;
+  const { waitingBytes, dataBytes } = triggerLimits;
+  return waiting.length < most && bytesOf(waiting) + dataBytes <= waitingBytes;
+}
+
 /** Whether what rows were told is more than a trigger keeps in mind. */
 function isHeavy(rows: readonly OccurrenceRow[]): boolean {
+  return bytesOf(rows) > triggerLimits.waitingBytes;
+}
+
+function bytesOf(rows: readonly OccurrenceRow[]): number {
   const bytes = rows.map(({ data }) => (data === undefined ? 0 : JSON.stringify(data).length));
-  return bytes.reduce((sum, one) => sum + one, 0) > triggerLimits.waitingBytes;
+  return bytes.reduce((sum, one) => sum + one, 0);
 }
 
 function passed(state: TriggerState, row: OccurrenceRow, why: SkipReason, turn: Turn) {

@@ -68,6 +68,7 @@ export class SystemRows {
         return this.#before.has(id.slice(0, id.lastIndexOf("."))) ? "drop" : "keep";
       case placeTables.startup:
       case placeTables.webhook:
+      case placeTables.file_change:
         return this.#drop((value as TriggerPlace).tenant);
       case auditTable:
         return this.#ofAudit(value as AuditRow);

@@ -1,4 +1,5 @@
-// What main does for triggers while the server runs: those of type `startup` are told of this start, once, and all
+// What main does for triggers while the server runs: those of type `startup` are told of this start, once, files are
+// watched for those of type `file_change`, and all
 // schedules are looked at again when the machine's clock has been set back so far that what it showed was no time.
 
 import { systemTables, systemTenant } from "../../actors/records/api-key.ts";
@@ -8,11 +9,13 @@ import type { Log } from "../../runtime/log.ts";
 import type { RunningSystem } from "../../runtime/pool.ts";
 import type { System, TableRow } from "../../runtime/system.ts";
 import { placeTables, type TriggerPlace } from "./places.ts";
+import type { Watching } from "./watching.ts";
 
 /** What it works with. */
 export interface KeepingParts {
   readonly system: Pick<RunningSystem, "tables" | "ask" | "send" | "boots">;
   readonly log: Log;
+  readonly watching: Pick<Watching, "begin" | "stop">;
   nowMs(): number;
 }
 
@@ -26,6 +29,7 @@ export function keepTriggers(parts: KeepingParts): () => void {
   let isStopped = false;
   const isOver = (): boolean => isStopped;
   tellStart(parts, isOver).catch(failed);
+  watchAll(parts, isOver).catch(failed);
   let seenMs = parts.nowMs();
   const timer = setInterval(() => {
     const nowMs = parts.nowMs();
@@ -35,6 +39,7 @@ export function keepTriggers(parts: KeepingParts): () => void {
   }, LOOK_MS).unref();
   return () => {
     isStopped = true;
+    parts.watching.stop();
     clearInterval(timer);
   };
 }
@@ -48,6 +53,13 @@ async function tellStart({ system, nowMs }: KeepingParts, isOver: () => boolean)
     };
     // One that was removed is not there, and has nothing to do.
     await system.ask(triggerAddress(tenant, trigger), happened).catch(() => undefined);
+  }
+}
+
+async function watchAll({ system, watching }: KeepingParts, isOver: () => boolean): Promise<void> {
+  for await (const { value } of rowsOf(system.tables, systemTenant, placeTables.file_change)) {
+    if (isOver()) return;
+    await watching.begin(value as TriggerPlace);
   }
 }
 

@@ -5,8 +5,12 @@ import { systemTenant } from "../../actors/records/api-key.ts";
 import type { TriggerInput } from "../../actors/records/trigger.ts";
 import type { Tables } from "../../runtime/system.ts";
 
-/** Tables of the system tenant: rows `tn_x.tr_x`, told of each start; rows `tr_x`, where deliveries are sent. */
-export const placeTables = { startup: "trigger-startups", webhook: "trigger-hooks" } as const;
+/** Tables of the system tenant: rows `tn_x.tr_x`, told of each start, or of files; rows `tr_x`, where deliveries are sent. */
+export const placeTables = {
+  startup: "trigger-startups",
+  webhook: "trigger-hooks",
+  file_change: "trigger-files",
+} as const;
 
 /** Whose a trigger is. */
 export interface TriggerPlace {
@@ -14,7 +18,7 @@ export interface TriggerPlace {
   readonly trigger: string;
 }
 
-const types = ["startup", "webhook"] as const;
+const types = ["startup", "webhook", "file_change"] as const;
 
 /** Notes one that is about to become of such a type, as any of them: one row too many says nothing to anybody. */
 export async function notePlace(tables: Tables, of: TriggerPlace): Promise<void> {
@@ -47,4 +51,4 @@ export async function hookPlace(
 }
 
 const idIn = (type: keyof typeof placeTables, { tenant, trigger }: TriggerPlace): string =>
-  type === "startup" ? `${tenant}.${trigger}` : trigger;
+  type === "webhook" ? trigger : `${tenant}.${trigger}`;

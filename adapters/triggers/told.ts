@@ -7,11 +7,19 @@ import { triggerAddress } from "../../actors/triggers/state.ts";
 import type { System } from "../../runtime/system.ts";
 import type { ResourceService } from "../http/resources/resource-service.ts";
 import { forgetPlace, notePlace, type TriggerPlace } from "./places.ts";
+import type { Watching } from "./watching.ts";
+
+/** What it works with. */
+export interface ToldParts {
+  readonly system: Pick<System, "ask" | "tables">;
+  /** Files that triggers watch. Default: none. */
+  readonly watching?: Pick<Watching, "changed">;
+}
 
 /** The service, with the actors of its records told. */
 export function toldTriggers(
   service: ResourceService<TriggerInput>,
-  system: Pick<System, "ask" | "tables">,
+  { system, watching }: ToldParts,
 ): ResourceService<TriggerInput> {
   const { tables } = system;
   const before = async (tenant: string, trigger: string): Promise<void> => {
@@ -26,6 +34,8 @@ export function toldTriggers(
     await system.ask(triggerAddress(tenant, trigger), { type: "set" });
     // It tells who it listens to by itself; here so that it is known when this is answered.
     if (row?.record.type === "event") await listens(system, { tenant, trigger }, row.record);
+    // What is in its folder now is known when this is answered: what comes then is a change.
+    await watching?.changed({ tenant, trigger }, row?.record);
     await forgetPlace(tables, { tenant, trigger }, row?.record);
   };
   const changed = async (

@@ -134,7 +134,7 @@ const filesMax: Readonly<Record<string, number>> = {
   // What a traceparent of a request is.
   "actors/trace": 1,
   // In the catalog of workers, with what main says to triggers, and what tells those that listen.
-  "actors/triggers": 14,
+  "actors/triggers": 15,
   adapters: 60,
   "adapters/a2a": 3,
   "adapters/audit": 8,

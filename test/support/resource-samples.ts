@@ -184,6 +184,9 @@ export const resourceSamples: Readonly<Record<keyof Resources["kinds"], SampleMa
         { ...on("document", target), pointer: "/on/of" },
         { ...on("channel_message", "ch_none", { outcome: ["failed"] }), pointer: "/on/outcome" },
         { ...on("rain", "ag_none"), pointer: "/on/what" },
+        { body: { ...event, type: "file_change" }, pointer: "/path" },
+        { body: { ...event, type: "file_change", path: "desk/in" }, pointer: "/path" },
+        { body: { ...event, settle: 5 }, pointer: "/settle" },
       ],
     };
   },

@@ -22,13 +22,42 @@ const closed = { additionalProperties: false } as const;
 const common = { service: "triggers", errors: "problem" } as const;
 const text = Type.String();
 
+const filesSchema = named(
+  "TriggerFiles",
+  Type.Object(
+    {
+      state: Type.Union(
+        [
+          Type.Literal("starting"),
+          Type.Literal("told"),
+
+          Type.Literal("polling"),
+          Type.Literal("unavailable"),
+        ],
+        {
+          description:
+            "`told`: the operating system tells of changes; `polling`: it does not, and all is looked at again and again; `unavailable`: see `problem`. It goes on by itself when that is over.",
+        },
+      ),
+      problem: orNull(Type.String({ description: "Why it is unavailable, or what is left out." })),
+      files: Type.Integer({ minimum: 0, description: "Files that fit, by the last look at all." }),
+      folders: Type.Integer({ minimum: 0 }),
+      pending: Type.Integer({
+        ...{ minimum: 0, description: "Changes that are waited for to be over." },
+      }),
+    },
+    { ...closed, description: "Of `file_change`, the folder; null for other types." },
+  ),
+);
+
 const statusSchema = named(
   "TriggerStatus",
   Type.Object(
     {
       next_at: orNull(time),
       working: orNull(Type.String({ description: "The occurrence that is at work." })),
-      waiting: Type.Integer({ minimum: 0 }),
+      waiting: Type.Integer({ minimum: 0, description: "Occurrences that wait for it." }),
+      files: orNull(filesSchema),
     },
     closed,
   ),
@@ -88,13 +117,14 @@ export function triggerRoutes({
       method: "GET",
       pattern: "/v2/triggers/{id}/status",
       summary: "Read how a trigger is",
-      description: "When it comes due next, what is at work for it, and how many wait.",
+      description:
+        "When it comes due next, what is at work for it, how many wait, and the folder that it watches.",
       responses: answers(200, statusSchema, "How it is."),
       handler: async ({ principal: { tenant }, params }) => {
         const id = params["id"] ?? "";
         await records.get(tenant, id);
-        const { nextMs, working, waiting } = await triggers.view(tenant, id);
-        return json(200, { next_at: at(nextMs), working, waiting });
+        const { nextMs, working, waiting, files } = await triggers.view(tenant, id);
+        return json(200, { next_at: at(nextMs), working, waiting, files });
       },
     }),
     defineRoute({

@@ -15,6 +15,7 @@ import { removalAddress } from "../../../actors/removal.ts";
 import type { System } from "../../../runtime/system.ts";
 import type { ChannelKinds } from "../../channels/check.ts";
 import { toldTriggers } from "../../triggers/told.ts";
+import type { Watching } from "../../triggers/watching.ts";
 import { agentListing } from "../services/agent-listing.ts";
 import { createDatasetItems } from "../services/dataset-items.ts";
 import { type RecordUser, refuseUsed } from "../services/record-links.ts";
@@ -38,6 +39,8 @@ interface StoredContext extends Omit<ResourceContext, "usersOf" | "system"> {
   readonly system: Pick<System, "tables" | "ask">;
   /** What channels may name. Default: what comes with the server. */
   readonly channelKinds?: ChannelKinds | undefined;
+  /** Files that triggers watch. Default: none. */
+  readonly watching?: Pick<Watching, "changed">;
   /** Told of a channel that was made, changed or removed. Default: nobody. */
   channelChanged?(tenant: string, id: string): Promise<void>;
 }
@@ -57,7 +60,7 @@ export function createResources(context: StoredContext) {
     teams: of(teamKind, teamRules),
     workflows: of(workflowKind, workflowRules),
     tools: of(toolKind, toolRules),
-    triggers: toldTriggers(of(triggerKind, triggerRules), context.system),
+    triggers: toldTriggers(of(triggerKind, triggerRules), context),
     channels: told(of(channelKind, channelRules(context.channelKinds)), context),
     datasets: {
       ...datasets,

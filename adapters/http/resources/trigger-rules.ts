@@ -19,6 +19,7 @@ const fieldsOf = {
   schedule: [...whens, "time_zone", "from", "jitter", "missed"],
   webhook: ["secrets", "signature_header"],
   event: ["on"],
+  file_change: ["path", "globs", "recursive", "events", "settle", "batch", "poll"],
 } as const;
 /** Fields beside `when` that belong to one of them. */
 const belongs = { time_zone: "cron", from: "every" } as const;
@@ -30,6 +31,7 @@ export const triggerRules: ResourceRules<TriggerInput> = {
     if (input.type === "schedule") await checkSchedule(input);
     if (input.type === "webhook") await checkWebhook(input);
     if (input.type === "event") await checkEvent(input, place);
+    if (input.type === "file_change") await checkFiles(input, place);
     await checkExists(place, input.target, { prefixes: working, pointer: "/target" });
   },
   links: ({ target, on }) => ({ target, ...(on !== undefined && { "on/of": on.of }) }),
@@ -50,6 +52,21 @@ async function checkWebhook(input: TriggerInput): Promise<void> {
   // Loaded with the first webhook.
   const { hookRules } = await import("../../triggers/hook-rules.ts");
   hookRules(input);
+}
+
+async function checkFiles({ path, globs = [] }: TriggerInput, place: RulePlace): Promise<void> {
+  if (path === undefined) throw invalid("A trigger of type file_change names a folder.", "/path");
+  // Loaded with the first one that watches files.
+  const { grantedPlace, grantsOf } = await import("../../../actors/tools/folders.ts");
+  grantedPlace(path, grantsOf(place.folders, place.tenant));
+  if (globs.length === 0) return;
+  const { loadLinearPatterns } = await import("../../../actors/linear-pattern.ts");
+  const { globOf } = await import("../../files/glob.ts");
+  await loadLinearPatterns();
+  for (const [at, glob] of globs.entries()) {
+    const fault = faultOf(() => globOf(glob));
+    if (fault !== null) throw invalid(fault, `/globs/${at}`);
+  }
 }
 
 /** Of which kinds of records something is told. */

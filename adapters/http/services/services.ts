@@ -28,6 +28,7 @@ import {
   type TenantService,
 } from "../../tenants/tenants.ts";
 import type { HookParts, Hooks } from "../../triggers/hooks.ts";
+import { type Watching, watchFiles } from "../../triggers/watching.ts";
 import type { SealedTenants } from "../../vault/sealing.ts";
 import { createWebhookSecrets, type WebhookSecrets } from "../../webhooks/secrets.ts";
 import { WorkGate } from "../gate/work-gate.ts";
@@ -127,6 +128,8 @@ export interface Services {
   /** What channels send, and who speaks there. */
   readonly deliveries: DeliveryService;
   readonly triggers: TriggerService;
+  /** Files that triggers watch. */
+  readonly watching: Watching;
   /** Deliveries to triggers: loaded with the first. */
   hooks(): Promise<Hooks>;
   /** Accounts of channels: open from when the first is needed. */
@@ -163,8 +166,9 @@ export function createServices(options: ServiceOptions): Services {
   const index = new RecordIndex(system.tables);
   const serial = createSerial();
   const channelChanges = new Set<ChannelChanged>();
+  const watching = watchFiles({ system, folders, log: options.log });
   const resources = createResources({
-    ...{ system, index, serial, folders, nowMs, channelKinds: options.gateway },
+    ...{ system, index, serial, folders, nowMs, watching, channelKinds: options.gateway },
     channelChanged: async (tenant, id) => {
       for (const tell of channelChanges) await tell(tenant, id);
     },
@@ -207,7 +211,7 @@ export function createServices(options: ServiceOptions): Services {
     ...{ sealer: options.sealed?.source, embedders: options.embedders, trust: options.trust },
     versions: createVersionService(stored, store),
     ...{ chat, gateway, deliveries: createDeliveryService(system, nowMs) },
-    ...{ refusals, triggers: createTriggerService(system, nowMs) },
+    ...{ refusals, watching, triggers: createTriggerService({ system, watching, nowMs }) },
     hooks: laterHooks({ system, storageRoom: limited.storageRoom, nowMs }),
     dryRuns: createDryRunService({ ...guardParts, system, compute, prices, nowMs }),
     knowledge,

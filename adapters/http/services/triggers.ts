@@ -12,12 +12,26 @@ import { type Happened, triggerAddress } from "../../../actors/triggers/state.ts
 import type { TriggerView } from "../../../actors/triggers/trigger.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { System } from "../../../runtime/system.ts";
+import type { WatchStatus } from "../../triggers/watch/file-watch.ts";
+import type { Watching } from "../../triggers/watching.ts";
 import type { OnceKey } from "./once.ts";
 import type { Page, PageRequest } from "./paging.ts";
 
+/** How a trigger is, and the files that it watches; null: none. */
+export interface TriggerLook extends TriggerView {
+  readonly files: WatchStatus | null;
+}
+
+/** What it works with. */
+export interface TriggerParts {
+  readonly system: Pick<System, "tables" | "ask">;
+  readonly watching: Pick<Watching, "status">;
+  nowMs(): number;
+}
+
 /** Triggers beside their records. */
 export interface TriggerService {
-  view(tenant: string, trigger: string): Promise<TriggerView>;
+  view(tenant: string, trigger: string): Promise<TriggerLook>;
   /** One more, now. @returns its id in the ledger. @throws INVALID for data that is too long. */
   fire(
     of: { readonly tenant: string; readonly trigger: string; readonly data: unknown },
@@ -46,13 +60,13 @@ function listed(row: OccurrenceRow): OccurrenceRow {
 }
 
 /** The service over a system. */
-export function createTriggerService(
-  { tables, ask }: Pick<System, "tables" | "ask">,
-  nowMs: () => number,
-): TriggerService {
+export function createTriggerService({ system, watching, nowMs }: TriggerParts): TriggerService {
+  const { tables, ask } = system;
   return {
-    view: async (tenant, trigger) =>
-      (await ask(triggerAddress(tenant, trigger), { type: "describe" })) as TriggerView,
+    view: async (tenant, trigger) => {
+      const asked = await ask(triggerAddress(tenant, trigger), { type: "describe" });
+      return { ...(asked as TriggerView), files: await watching.status({ tenant, trigger }) };
+    },
     fire: async ({ tenant, trigger, data }, once) => {
       if (Buffer.byteLength(JSON.stringify(data) ?? "") > triggerLimits.dataBytes) {
         const message = `data has at most ${triggerLimits.dataBytes} bytes as JSON.`;

@@ -1,0 +1,284 @@
+// Files that a trigger watches, in a simulated system over a disk in memory: whatever happens to them, and whenever
+// the process or the power fails, what was told adds up to what is there, and nothing is told twice.
+
+import { expect, test } from "vitest";
+import type { TriggerInput } from "../../../actors/records/trigger.ts";
+import { watchKey } from "../../../actors/triggers/files.ts";
+import { triggerAddress } from "../../../actors/triggers/state.ts";
+import { createWatches, type Watches } from "../../../adapters/triggers/watch/watches.ts";
+import { silentLog } from "../../../runtime/log.ts";
+import { decode } from "../../../runtime/store/codec.ts";
+import { keys } from "../../../runtime/store/keys.ts";
+import { FakeDisk } from "../../support/fake-disk.ts";
+import {
+  TriggerWorld,
+  type TriggerWorldOptions,
+  tenant,
+  triggerId,
+} from "../../support/trigger-world.ts";
+
+const record = {
+  ...{ name: "Files", target: "ag_1", type: "file_change", path: "desk", settle: 2 },
+} as const satisfies TriggerInput;
+
+interface Change {
+  readonly event: string;
+  readonly path: string;
+  readonly was?: string;
+  readonly bytes?: number;
+}
+
+/** A trigger, its disk, and main, which dies with every crash. */
+class WatchWorld {
+  readonly world: TriggerWorld;
+  readonly disk: FakeDisk;
+  readonly #record: TriggerInput;
+  #watches: Watches | null = null;
+  #crashes = 0;
+
+  constructor(more: Partial<TriggerInput>, isTold: boolean, options: TriggerWorldOptions = {}) {
+    this.#record = { ...record, ...more };
+    this.world = new TriggerWorld({ workMs: 3_000, ...options });
+    this.disk = new FakeDisk(
+      this.world.system.schedule.clock("disk", () => true),
+      isTold,
+    );
+  }
+
+  async start(): Promise<void> {
+    await this.world.start(this.#record);
+    await this.watch();
+    await this.pass(1_000);
+  }
+
+  /** Main begins to watch. */
+  async watch(): Promise<void> {
+    const { system } = this.world;
+    this.#watches?.stop();
+    this.disk.forgetWatchers();
+    const grants = [{ name: "desk", path: "/desk", tenants: ["*"], access: "read" as const }];
+    const prefix = keys.recordOf(triggerAddress(tenant, triggerId));
+    const life = system.crashes;
+    this.#watches = createWatches({
+      ...{ grants, eyes: this.disk, log: silentLog },
+      clock: system.schedule.clock("main", () => system.crashes === life),
+      system: {
+        ask: (to, message) => system.ask(to, message),
+        tables: { get: async () => ({ id: triggerId, value: { record: this.#record } }) as never },
+        records: async (_, { from = "", to = "~", limit }) =>
+          system.disk.rows
+            .filter(({ key }) => key >= prefix + from && key < prefix + to)
+            .sort((a, b) => (a.key < b.key ? -1 : 1))
+            .slice(0, limit)
+            .map(({ key, value }) => ({ key: key.slice(prefix.length), value: decode(value) })),
+      },
+    });
+    await this.#watches.begin({ tenant, trigger: triggerId });
+    this.#crashes = system.crashes;
+  }
+
+  /** Time passes; who has died is started again. */
+  async pass(ms: number): Promise<void> {
+    const { system } = this.world;
+    await system.schedule.advance(ms);
+    if (this.#crashes === system.crashes) return;
+    await this.world.revive();
+    await this.watch();
+  }
+
+  stop(): void {
+    this.#watches?.stop();
+    this.disk.forgetWatchers();
+  }
+
+  status() {
+    return this.#watches?.status({ tenant, trigger: triggerId });
+  }
+
+  changes(): readonly Change[] {
+    const all = this.world.ledger().map(({ data }) => data as { changes: readonly Change[] });
+    return all.flatMap(({ changes }) => changes);
+  }
+}
+
+/** Sizes of files by path, as one who is only told knows them. @throws for what does not fit to what was told before. */
+function heard(
+  changes: readonly Change[],
+  first: ReadonlyMap<string, number>,
+): Map<string, number> {
+  const known = new Map(first);
+  for (const { event, path, was, bytes } of changes) {
+    const place = path.slice("desk/".length);
+    const before = was?.slice("desk/".length) ?? place;
+    const isThere = known.has(before);
+    if (isThere === (event === "added")) throw new Error(`${event} ${path}, which was not so.`);
+    if (event === "changed" && known.get(place) === bytes) throw new Error(`${path} told twice.`);
+    if (event === "renamed" && known.has(place)) throw new Error(`${path} was there.`);
+    if (event !== "added") known.delete(before);
+    if (event !== "removed") known.set(place, bytes ?? -1);
+  }
+  return known;
+}
+
+const onDisk = ({ files }: FakeDisk): Map<string, number> =>
+  new Map([...files].map(([path, { size }]) => [path, Number(size)]));
+const sorted = (known: ReadonlyMap<string, number>) => [...known].sort();
+
+/** Something happens to files. */
+function happen(disk: FakeDisk, random: () => number): void {
+  const pick = <T>(all: readonly T[]): T | undefined => all[Math.floor(random() * all.length)];
+  const dirs = [...disk.folders.keys()];
+  const name = `${"abcdefgh"[Math.floor(random() * 8)]}`;
+  const dir = pick(dirs) ?? "";
+  const path = dir === "" ? name : `${dir}/${name}`;
+  const file = pick([...disk.files.keys()]);
+  const what = random();
+  if (disk.folders.has(path)) return;
+  if (what < 0.4 || file === undefined) disk.write(path);
+  else if (what < 0.55) disk.remove(file);
+  else if (what < 0.75) disk.rename(file, path);
+  else if (what < 0.85) {
+    // As editors do.
+    disk.write(".temp");
+    disk.rename(".temp", file);
+  } else if (what < 0.9 && dirs.length < 4) disk.makeFolder(`folder${dirs.length}`);
+  else if (dirs.length > 1) {
+    const from = dirs[1] ?? "";
+    disk.renameFolder(from, `${from}x`);
+  }
+}
+
+test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((seed) => [seed, seed % 3 !== 0] as const))(
+  "over crashes at any write all that was told adds up to what is there (seed %i, told: %s)",
+  async (seed, isTold) => {
+    let next = 30 + seed;
+    let writes = 0;
+    const one = new WatchWorld({ batch: (seed % 4) + 1, queue_max: 3 }, isTold, {
+      seed,
+      onWrite: (system) => {
+        writes += 1;
+        if (writes < next || system.crashes > 15) return;
+        next = writes + 5 + Math.floor(system.schedule.random() * 40);
+        system.crash(seed % 2 === 0 ? "power" : "process");
+      },
+    });
+    const { disk, world } = one;
+    const random = () => world.system.schedule.random();
+    for (let at = 0; at < 5; at += 1) happen(disk, random);
+    const first = onDisk(disk);
+    await world.system.start();
+    await world.revive();
+    await world.set(record);
+    await one.watch();
+    for (let at = 0; one.status()?.state === "starting" || one.status() == null; at += 1) {
+      await one.pass(200);
+      expect(at).toBeLessThan(100);
+    }
+    for (let at = 0; at < 120; at += 1) {
+      if (random() < 0.6) happen(disk, random);
+      if (random() < 0.05) await one.pass(20_000);
+      await one.pass(Math.floor(random() * 3_000));
+    }
+    for (let at = 0; at < 60; at += 1) await one.pass(10_000);
+
+    expect(world.system.crashes).toBeGreaterThan(3);
+    expect(sorted(heard(one.changes(), first))).toEqual(sorted(onDisk(disk)));
+    const done = world.ledger().filter(({ state }) => state === "completed");
+    expect(done.length).toBe(world.ledger().length);
+    expect(world.begun().length).toBe(done.length);
+  },
+);
+
+test("a change that comes when the one before is told is one of its own, and nothing else is", async () => {
+  for (const isTold of [true, false]) {
+    const one = new WatchWorld({ batch: 1 }, isTold);
+    await one.start();
+    const wanted: string[] = [];
+    const then = async (event: string, path: string, act: () => void): Promise<void> => {
+      wanted.push(`${event} desk/${path}`);
+      act();
+      await one.pass(20_000);
+    };
+    const { disk } = one;
+    await then("added", "a", () => disk.write("a"));
+    await then("changed", "a", () => disk.write("a"));
+    await then("renamed", "b", () => disk.rename("a", "b"));
+    await then("changed", "b", () => {
+      disk.write("b.tmp");
+      disk.rename("b.tmp", "b");
+    });
+    await then("removed", "b", () => disk.remove("b"));
+    await then("added", "c", () => {
+      // With the number that the last one had.
+      disk.write("c");
+    });
+    expect(one.changes().map(({ event, path }) => `${event} ${path}`)).toEqual(wanted);
+  }
+});
+
+test("a file that is still written to is told of when it has rested, and one that comes and goes never", async () => {
+  const one = new WatchWorld({ settle: 10 }, true);
+  await one.start();
+  for (let at = 0; at < 20; at += 1) {
+    one.disk.write("log");
+    if (at < 19) await one.pass(5_000);
+  }
+  one.disk.write("brief");
+  await one.pass(5_000);
+  one.disk.remove("brief");
+  expect(one.changes()).toEqual([]);
+  await one.pass(6_000);
+  expect(one.changes().map(({ path }) => path)).toEqual(["desk/log"]);
+  await one.pass(60_000);
+  expect(one.changes().length).toBe(1);
+});
+
+test("while no more may wait files are told of later, and none is skipped", async () => {
+  const one = new WatchWorld({ batch: 1, queue_max: 2 }, true, { workMs: 30_000 });
+  await one.start();
+  for (let at = 0; at < 12; at += 1) one.disk.write(`f${at}`);
+  await one.pass(60_000);
+  expect(one.world.ledger().length).toBeLessThan(8);
+  one.disk.write("f9");
+  await one.pass(600_000);
+
+  const rows = one.world.ledger();
+  expect(rows.map(({ state }) => state)).toEqual(rows.map(() => "completed"));
+  expect(
+    one
+      .changes()
+      .map(({ path }) => path)
+      .sort(),
+  ).toEqual([...Array.from({ length: 12 }, (_, at) => `desk/f${at}`)].sort());
+});
+
+test("what is known of files is no more than what is there, and nothing of a trigger that watches none", async () => {
+  const one = new WatchWorld({}, true);
+  for (let at = 0; at < 450; at += 1) one.disk.write(`f${at}`);
+  await one.start();
+  await one.pass(20_000);
+  const known = (): number =>
+    one.world.system.disk.rows.filter(({ key }) => /f\.[0-9a-f]{24}\./.test(key)).length;
+  expect([known(), one.changes().length]).toEqual([450, 0]);
+  for (let at = 0; at < 50; at += 1) one.disk.remove(`f${at}`);
+  await one.pass(20_000);
+  expect([known(), one.changes().length]).toEqual([400, 50]);
+  one.stop();
+  await one.world.set({ type: "startup" });
+  await one.pass(10_000);
+  expect(known()).toBe(0);
+  expect(watchKey({ ...record, type: "startup" })).toBe(null);
+});
+
+test("files are told of in few turns when many come at once, and a trigger at rest skips them", async () => {
+  const one = new WatchWorld({ batch: 500, is_active: true }, true);
+  await one.start();
+  for (let at = 0; at < 500; at += 1) one.disk.write(`f${at}`);
+  await one.pass(30_000);
+  expect(one.changes().length).toBe(500);
+  expect(one.world.ledger().length).toBeLessThanOrEqual(10);
+  await one.world.set({ ...record, batch: 500, is_active: false });
+  one.disk.write("f1");
+  await one.pass(20_000);
+  expect(one.world.ledger().at(-1)).toMatchObject({ state: "skipped", why: "paused" });
+});
