@@ -116,7 +116,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "actors/evaluation": 4,
   "actors/flow": 5,
   "actors/guard": 5,
-  "actors/ingestion": 9,
+  "actors/ingestion": 11,
   "actors/knowledge": 19,
   "actors/memory": 7,
   // By which names models know what a record offers, and where its pins are that go with it.
