@@ -47,6 +47,13 @@ export interface FileLook {
 /** What a file is, to see whether it has changed; null: there is none. */
 export type FileState = { readonly bytes: number; readonly sha256: string } | null;
 
+/** A file as it is. */
+export interface FileBytes {
+  /** Without its folders. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
 /** How a file is written. */
 export type WriteMode = "create" | "overwrite" | "append";
 
@@ -109,6 +116,8 @@ export interface Files {
     input: FileTarget & { readonly offset: number; readonly bytesMax: number },
   ): Promise<FileLook | FolderLook>;
   state(input: FileTarget): Promise<FileState>;
+  /** A whole file. @throws INVALID for one of more than `bytesMax`. */
+  read(input: FileTarget & { readonly bytesMax: number }): Promise<FileBytes>;
   /**
    * Writes a file whole or not at all. A write that was cut is told by what is there: repeated with the same
    * `before` and `operation` it is done once.

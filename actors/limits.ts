@@ -86,6 +86,12 @@ export const limits = {
   sentFileBytes: 256 * 1_024,
   sentFiles: 5,
   sentFileTextChars: 2_000,
+  /** Messages that an answer writes to others, people of one mail, characters of both; bytes of all its files: a turn stores them. */
+  sentMessages: 10,
+  sentMailPeople: 10,
+  sentMessageChars: 16_000,
+  sentSubjectChars: 200,
+  sentMailFilesBytes: 768 * 1_024,
   /** A text that a tool writes to a file, or is given as data, characters: it is stored by a turn. */
   writtenFileChars: 256 * 1_024,
   /** Share of a model's window that the results of one answer may take together. */

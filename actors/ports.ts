@@ -18,7 +18,7 @@ import type { EmbedderPin } from "./records/embedder-pin.ts";
 import type { GuardFigures } from "./records/guardrail.ts";
 import type { ImageRef } from "./records/image.ts";
 import type { Scripts } from "./tools/script-run.ts";
-import type { Launches } from "./triggers/port.ts";
+import type { Launches, Schedules } from "./triggers/port.ts";
 import type { Web } from "./web.ts";
 import type { Webhooks } from "./webhooks.ts";
 
@@ -389,6 +389,8 @@ export interface Ports {
   readonly credentials: Credentials;
   readonly channels: Channels;
   readonly launches: Launches;
+  /** Schedules that agents set for themselves. Absent: nobody keeps them here. */
+  readonly schedules?: Schedules;
   /** Scripts of the operator; absent: there are none. */
   readonly scripts?: Scripts;
   readonly mcp: McpServers;

@@ -28,6 +28,7 @@ export const channels = {
   purse: "purse",
   gateway: "gateway",
   launches: "launches",
+  schedules: "schedules",
   ended: "ended",
   scripts: "scripts",
   mcp: "mcp",

@@ -6,14 +6,14 @@ import type { Channels } from "../actors/channels/port.ts";
 import type { McpServers } from "../actors/mcp/port.ts";
 import type { ProviderPurse } from "../actors/money/provider-call.ts";
 import type { Scripts } from "../actors/tools/script-run.ts";
-import type { Launches } from "../actors/triggers/port.ts";
+import type { Launches, Schedules } from "../actors/triggers/port.ts";
 import type { Log } from "../runtime/log.ts";
 import { settleable } from "../runtime/shared/settleable.ts";
 import type { ConnectEngine } from "../runtime/threads/host.ts";
 import { type Config, childEnvironment } from "./config.ts";
 import { channels, channelsOf } from "./engine-channels.ts";
 import { serveFarPort } from "./far-port.ts";
-import { farChannels, farLaunches, farMcp, farScripts } from "./far-ports.ts";
+import { farChannels, farLaunches, farMcp, farSchedules, farScripts } from "./far-ports.ts";
 import type { AnswerHub } from "./llm/answer-hub.ts";
 import type { EndedBatch } from "./telemetry/ended-runs.ts";
 import type { ExportFigures } from "./telemetry/otlp/exporter.ts";
@@ -35,6 +35,8 @@ export interface EngineLines {
   sendBy(channels: () => Promise<Channels>): void;
   /** From now on what triggers begin is begun there; that which came before has waited. */
   launchBy(launches: Launches): void;
+  /** From now on what agents schedule is kept there; that which came before has waited. */
+  scheduleBy(schedules: () => Promise<Schedules>): void;
   /** From now on told of root runs that have ended, where the settings have engines tell of them. */
   endedTo(exporter: Exporter): void;
   /** What was exported of them; undefined: nothing is. */
@@ -66,6 +68,7 @@ export async function engineLines(
   const paid = settleable<ProviderPurse>();
   const sent = settleable<() => Promise<Channels>>();
   const begun = settleable<Launches>();
+  const kept = settleable<() => Promise<Schedules>>();
   let exporter: Exporter | undefined;
   const found = settleable<Scripts>();
   const processes = toolServers(config, log, closed);
@@ -78,6 +81,7 @@ export async function engineLines(
       served?.servePurse(named(channels.purse), () => paid.promise),
       serveFarPort(named(channels.gateway), farChannels, async () => (await sent.promise)()),
       serveFarPort(named(channels.launches), farLaunches, () => begun.promise),
+      serveFarPort(named(channels.schedules), farSchedules, async () => (await kept.promise)()),
       serveFarPort(named(channels.scripts), farScripts, () => found.promise),
       serveFarPort(named(channels.mcp), farMcp, processes.port),
     ];
@@ -91,6 +95,7 @@ export async function engineLines(
     payAt: (purse) => paid.resolve(purse),
     sendBy: (port) => sent.resolve(port),
     launchBy: (port) => begun.resolve(port),
+    scheduleBy: (port) => kept.resolve(port),
     endedTo: (to) => {
       exporter = to;
     },

@@ -3,7 +3,7 @@
 import type { Channels } from "../actors/channels/port.ts";
 import type { McpServers } from "../actors/mcp/port.ts";
 import type { Scripts } from "../actors/tools/script-run.ts";
-import type { Launches } from "../actors/triggers/port.ts";
+import type { Launches, Schedules } from "../actors/triggers/port.ts";
 import type { FarPort } from "./far-port.ts";
 
 /** What is sent over channels: accounts are open once, on main. */
@@ -11,7 +11,7 @@ export const farChannels: FarPort<Channels> = {
   name: "channels",
   calls: [
     ...(["ask", "stop", "decide", "render", "renderPlain", "template"] as const),
-    ...(["send", "reconcile", "fileBytesMax"] as const),
+    ...(["send", "reconcile", "reach", "fileBytesMax"] as const),
   ],
   // A sign that could not be given is not missed.
   tells: ["typing"],
@@ -19,6 +19,12 @@ export const farChannels: FarPort<Channels> = {
 
 /** Work that triggers begin: it goes through the door's gates as chats do. */
 export const farLaunches: FarPort<Launches> = { name: "launches", calls: ["launch", "cancel"] };
+
+/** Schedules that agents set: triggers of their tenants. */
+export const farSchedules: FarPort<Schedules> = {
+  name: "schedules",
+  calls: ["plan", "planned", "unplan"],
+};
 
 /** Scripts of the operator: their folder is read once, on main. */
 export const farScripts: FarPort<Scripts> = { name: "scripts", calls: ["find"] };

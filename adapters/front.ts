@@ -286,6 +286,10 @@ function keepUp(
   stops.push(afterStart(0, () => keepChannels(kept)));
   lines.launchBy(createLaunches({ chat: services.chat, system }));
   const keeping = { system, log, nowMs: Date.now, watching: services.watching };
+  lines.scheduleBy(async () => {
+    const { createSchedules } = await import("./triggers/schedules.ts");
+    return createSchedules({ ...services, triggers: services.resources.kinds.triggers });
+  });
   stops.push(
     afterStart(0, async () => (await import("./triggers/keeping.ts")).keepTriggers(keeping)),
   );

@@ -27,7 +27,7 @@ import { createRerankers } from "./embed/rerankers.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
 import { channels, channelsOf } from "./engine-channels.ts";
 import { farPort } from "./far-port.ts";
-import { farChannels, farLaunches, farMcp, farScripts } from "./far-ports.ts";
+import { farChannels, farLaunches, farMcp, farSchedules, farScripts } from "./far-ports.ts";
 import { searchesElsewhere } from "./knowledge/elsewhere.ts";
 import { fetchDocument } from "./knowledge/fetch-document.ts";
 import { createIngest } from "./knowledge/ingest.ts";
@@ -191,10 +191,11 @@ interface Told {
 function farPorts(
   line: ReturnType<typeof channelsOf> | undefined,
   { folder }: Config["tools"],
-): Pick<Ports, "channels" | "launches" | "scripts"> {
+): Pick<Ports, "channels" | "launches" | "schedules" | "scripts"> {
   return {
     channels: farPort(line?.(channels.gateway), farChannels),
     launches: farPort(line?.(channels.launches), farLaunches),
+    schedules: farPort(line?.(channels.schedules), farSchedules),
     ...(folder !== null && { scripts: farPort(line?.(channels.scripts), farScripts) }),
   };
 }
@@ -264,6 +265,7 @@ function laterFiles(folders: readonly FolderGrant[], compute: Compute): Files {
   };
   return {
     look: async (input) => (await ready()).look(input),
+    read: async (target) => (await ready()).read(target),
     state: async (target) => (await ready()).state(target),
     write: async (input) => (await ready()).write(input),
     search: async (query, signal) => (await ready()).search(query, signal),

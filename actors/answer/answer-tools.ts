@@ -9,6 +9,7 @@ import type { ToolUse } from "../records/tool.ts";
 import type { OfferedSkills } from "../skills/offer.ts";
 import type { Meter } from "../spend.ts";
 import type { Tool } from "../tools/tool.ts";
+import type { OwnMemory } from "../tools/tool-type.ts";
 import type { Work } from "./work.ts";
 
 /** Said to the model with the tools. */
@@ -67,20 +68,22 @@ async function ownTools(
   const uses = (subAgent === null ? agent.tools : subAgent.tools) ?? [];
   const offered = uses.length === 0 ? [] : await offeredTools(work, uses, { round, meter });
   const usable = offered.filter((tool) => tool.isHidden !== true && canHandOver(work, tool));
-  return [...usable, ...ofMemory(work)];
+  return offered.some(({ isMemory }) => isMemory) ? usable : [...usable, ...ofMemory(work)];
 }
 
 async function offeredTools(
-  { context, input, subAgent, compiled }: Work,
+  work: Work,
   uses: readonly ToolUse[],
   { round, meter }: { readonly round: number; readonly meter: Meter },
 ): Promise<readonly Tool[]> {
+  const { context, input, subAgent, compiled } = work;
   const { agent, subAgents } = compiled;
   const owner = subAgent?.sub_agent_key ?? agent.agent_key;
   const names = new Map([...subAgents.values()].map((one) => [one.sub_agent_key, one.name]));
   const own = subAgent?.collection_key ?? null;
   const collections = own === null ? (agent.collection_ids ?? []) : [own];
-  const place = { context, input, meter, collections, names, owner, key: `tools:${round}` };
+  const memory = memoryHere(work);
+  const place = { context, input, meter, collections, names, owner, memory, key: `tools:${round}` };
   // With all types of tools: loaded by the first agent that has one.
   const { offerTools } = await import("../tools/offer.ts");
   return await offerTools(uses, place);
@@ -99,14 +102,19 @@ function canHandOver({ input: { handovers }, compiled, subAgent }: Work, tool: T
   return !handovers.made.some((one) => one.from === by && one.to === to);
 }
 
-/** A stateless completion stores nothing, so its memory has no tools. */
-function ofMemory({ context, memory, asked }: Work): readonly Tool[] {
+function ofMemory(work: Work): readonly Tool[] {
+  const own = memoryHere(work);
+  if (own === undefined || !own.of.settings.tools) return [];
+  return memoryTools(work.context, own.of, own.source);
+}
+
+/** Of whoever speaks. A stateless completion stores nothing, so its memory has no tools. */
+function memoryHere({ context, memory, asked }: Work): OwnMemory | undefined {
   const scope = memory?.scope ?? null;
-  if (memory === null || scope === null) return [];
-  if (!memory.settings.tools || asked.sent !== undefined) return [];
+  if (memory === null || scope === null || asked.sent !== undefined) return undefined;
   const source = {
     conversation_key: addressParts(context.self).root,
     message_id: asked.messageId ?? null,
   };
-  return memoryTools(context, { ...memory, scope }, source);
+  return { of: { ...memory, scope }, source };
 }

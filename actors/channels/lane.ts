@@ -24,14 +24,20 @@ import type { StatusEvent } from "./inbound.ts";
 import { laneRemoved, laneRemovedReads } from "./lane-removed.ts";
 import type { LaneState } from "./lane-state.ts";
 import { channelLimits } from "./limits.ts";
-import { outgoingFilesTable } from "./outgoing.ts";
+import { withMade } from "./made-files.ts";
+import { type MadeFile, outgoingFilesTable } from "./outgoing.ts";
 import type { ChannelRemoved } from "./removed-message.ts";
 import { seenKey, sessionAddress } from "./session-key.ts";
 
 /** What it is told. */
 export type LaneMessage =
   /** `refused`: why it is not sent unless an operator wants it. */
-  | { readonly type: "deliver"; readonly delivery: Delivery; readonly refused?: string }
+  | {
+      readonly type: "deliver";
+      readonly delivery: Delivery;
+      readonly refused?: string;
+      readonly made?: readonly MadeFile[];
+    }
   /** Once more: answered with `{status}`. @throws NOT_FOUND, CONFLICT while it is on its way or was sent. */
   | { readonly type: "again"; readonly id: string; readonly deliverByMs: number }
   /** What the platform says of a message; then of which delivery that is. */
@@ -115,12 +121,13 @@ function reads(message: LaneMessage, state: LaneState): Readonly<Record<string, 
 
 function deliver(
   state: LaneState,
-  { delivery, refused }: LaneMessage & { readonly type: "deliver" },
+  { delivery, refused, made }: LaneMessage & { readonly type: "deliver" },
   turn: Turn,
 ): LaneState {
   if (state.removed !== undefined) return state;
   const row: DeliveryRow = {
     ...delivery,
+    outgoing: withMade(delivery.outgoing, made, turn),
     lane: addressParts(turn.self).root,
     ...{ status: "pending", attempts: 0, reason: null, receipts: [], seen: null },
     ...{ replays: 0, endedAtMs: null },

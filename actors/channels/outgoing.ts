@@ -20,11 +20,11 @@ export interface OutgoingFile {
   readonly id: string;
 }
 
-/** A file of a text that an agent has made. */
+/** A file that an agent has made of a text, or sends along. */
 export interface MadeFile {
   readonly name: string;
   readonly mediaType: string;
-  readonly content: string;
+  readonly content: string | Uint8Array;
 }
 
 /** Where files lie that are to be sent: `{bytes}` by their id. They go with their delivery. */

@@ -71,6 +71,25 @@ export interface ChannelDecision extends AccountRef {
   readonly key: string;
 }
 
+/** Whom to write to who has not written. */
+export interface ReachAsk extends AccountRef {
+  /** The platform's id of a person or a room, as channels of its kind name them. */
+  readonly to: string;
+  /** Where messages have one. */
+  readonly subject?: string;
+  /** What begins there is told apart from other such by it. */
+  readonly key: string;
+}
+
+/** Where that is. */
+export interface Reached {
+  /** At the platform: of its lane. */
+  readonly conversation: string;
+  readonly address: ChannelData;
+  /** Time to deliver where the channel says nothing, ms. */
+  readonly withinMs: number;
+}
+
 /** The port. */
 export interface Channels {
   /** @throws RuntimeError what the chat was refused with. */
@@ -92,6 +111,8 @@ export interface Channels {
    */
   send(send: PartSend, signal: AbortSignal): Promise<SendResult>;
   reconcile(send: PartSend, signal: AbortSignal): Promise<Reconciled>;
+  /** @throws INVALID for what is no id there, or where nobody is written to first; NOT_FOUND, PROVIDER_UNAVAILABLE as `fileBytesMax`. */
+  reach(ask: ReachAsk): Promise<Reached>;
   /** Largest file that the account sends, bytes; 0: none. @throws NOT_FOUND, PROVIDER_UNAVAILABLE when it is not open. */
   fileBytesMax(of: AccountRef): Promise<number>;
   typing(of: AccountRef & { readonly address: ChannelData }): void;

@@ -10,7 +10,8 @@ import { listenersRead } from "../triggers/listeners.ts";
 import { type ChannelInput, channelKind } from "./channel.ts";
 import type { Delivered } from "./delivery-row.ts";
 import { channelLimits } from "./limits.ts";
-import { type MadeFile, type Outgoing, outgoingFilesTable } from "./outgoing.ts";
+import { withMade } from "./made-files.ts";
+import type { MadeFile, Outgoing } from "./outgoing.ts";
 import type { ChannelRemoved } from "./removed-message.ts";
 import { answer, askEnded, askKind, askNext, say } from "./session-ask.ts";
 import { stopEnded, stopKind } from "./session-commands.ts";
@@ -128,18 +129,6 @@ function received(state: SessionState, message: SessionMessage, turn: Turn): Ses
     case "run-ended":
       return runEnded(state, message, channel, turn);
   }
-}
-
-/** With the files that an agent has made: they are stored with what is said. */
-function withMade(outgoing: Outgoing, made: readonly MadeFile[] = [], turn: Turn): Outgoing {
-  if (made.length === 0) return outgoing;
-  const files = made.map(({ name, mediaType, content }) => {
-    const id = turn.newId("cf");
-    const bytes = new TextEncoder().encode(content);
-    turn.putRow(outgoingFilesTable, id, { bytes });
-    return { id, name, mediaType, bytes: bytes.byteLength };
-  });
-  return { ...outgoing, files };
 }
 
 function runEnded(

@@ -38,6 +38,10 @@ export const toolTypes = [
   "data_analyzer",
   "web_page",
   "mcp",
+  "memory",
+  "schedule",
+  "channel_message",
+  "email",
 ] as const;
 
 /** Name of a built-in type. */
@@ -82,6 +86,10 @@ const toolType = Type.Union([
   Type.Literal("data_analyzer"),
   Type.Literal("web_page"),
   Type.Literal("mcp"),
+  Type.Literal("memory"),
+  Type.Literal("schedule"),
+  Type.Literal("channel_message"),
+  Type.Literal("email"),
 ]);
 const toolName = Type.String({ pattern: "^[a-zA-Z0-9_-]{1,64}$" });
 const condition = Type.String({ minLength: 1, maxLength: toolLimits.conditionChars });

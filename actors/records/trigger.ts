@@ -288,9 +288,17 @@ export const triggerInput = Type.Object(
       ),
     ),
     conversation: Type.Optional(
-      Type.Union([Type.Literal("new"), Type.Literal("one")], {
-        description: "A conversation for each occurrence, or one for all. Default `new`.",
-      }),
+      Type.Union(
+        [
+          Type.Literal("new"),
+          Type.Literal("one"),
+          Type.String({ pattern: "^cv_[A-Za-z0-9]{1,61}$" }),
+        ],
+        {
+          description:
+            "A conversation for each occurrence, one for all, or one of the target's that is there (`cv_...`): what is answered in that one also goes to the channel that it came from. Default `new`.",
+        },
+      ),
     ),
     timeout: Type.Optional(
       seconds(1, triggerLimits.timeoutS, "Seconds that one may work. Default 600."),
@@ -298,6 +306,11 @@ export const triggerInput = Type.Object(
   },
   closed,
 );
+
+/** The conversation that a trigger speaks in, where it is one that was there before; null: it opens its own. */
+export function joinedBy({ conversation }: Pick<TriggerInput, "conversation">): string | null {
+  return conversation?.startsWith("cv_") ? conversation : null;
+}
 
 /** What a client sets. */
 export type TriggerInput = Static<typeof triggerInput>;
@@ -309,7 +322,7 @@ export const triggerKind: ResourceKind<TriggerInput> = {
   prefix: "tr",
   input: triggerInput,
   searched: ["name", "description"],
-  filters: ["name", "type", "target", "is_active"],
+  filters: ["name", "type", "target", "conversation", "is_active"],
   sorts: ["name", "type"],
   max: triggerLimits.records,
   ...secretFields,

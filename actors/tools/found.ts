@@ -10,6 +10,8 @@ export interface Found {
   readonly names: Readonly<Record<string, string>>;
   /** Where one of them may send files. */
   readonly files?: FilesOut;
+  /** The session of a channel that the conversation is in, for tools that say something there; null: none. */
+  readonly session?: string | null;
 }
 
 /** Ids of the versions of tools in the result of any step: [] of another one's. */

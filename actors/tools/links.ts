@@ -6,9 +6,12 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** What a configuration names: pointer within it, and id. */
 export function configLinks(type: ToolTypeName, config: Fields): Readonly<Record<string, string>> {
-  const { agent, to, collections } = config;
+  const { agent, to, collections, channel } = config;
   if (type === "delegate" && typeof agent === "string") return { "/agent": agent };
   if (type === "handoff" && typeof to === "string") return { "/to": to };
+  if ((type === "channel_message" || type === "email") && typeof channel === "string") {
+    return { "/channel": channel };
+  }
   if (type !== "knowledge_search" || !Array.isArray(collections)) return {};
   return Object.fromEntries(collections.map((id, at) => [`/collections/${at}`, String(id)]));
 }

@@ -53,13 +53,16 @@ export async function offerTools(
     uses.map(async (use) => await withFile(await settingsOf(use, place, found), place)),
   );
   const readable = settings.flatMap(readableOf);
-  const own = { ...place, names, files: found.files, readable };
+  const { files, session } = found;
+  const own = { ...place, names, files, session, readable };
   const all = unlike((await Promise.all(settings.map((one) => eachOf(one, own)))).flat());
   return all.map((one) => toolOf(one, { ...own, others: othersOf(all, own) }));
 }
 
 /** What no script calls: what ends the answer, counts what it has sent, or could call it in turn. */
-const notForScripts: ReadonlySet<string> = new Set(["handoff", "send_file", "script"]);
+const notForScripts: ReadonlySet<string> = new Set([
+  ...(["handoff", "send_file", "channel_message", "email", "script"] as const),
+]);
 
 function othersOf(settings: readonly Settings[], place: ToolPlace): OtherTools {
   return (name, permissions) => {
@@ -94,7 +97,9 @@ function unlike(settings: readonly Settings[]): readonly Settings[] {
 }
 
 /** Built-in types that something is looked up for. */
-const lookedUp: ReadonlySet<string> = new Set(["delegate", "handoff", "send_file"]);
+const lookedUp: ReadonlySet<string> = new Set([
+  ...(["delegate", "handoff", "send_file", "channel_message"] as const),
+]);
 const nothing: Found = { versions: {}, names: {} };
 
 async function lookUp(uses: readonly ToolUse[], { context, key }: Offered): Promise<Found> {
@@ -106,6 +111,7 @@ async function lookUp(uses: readonly ToolUse[], { context, key }: Offered): Prom
       const versions: Record<string, number> = {};
       const names: Record<string, string> = {};
       let sendsFiles = false;
+      let speaks = false;
       for (const use of uses) {
         const current = isRecordId(use.tool)
           ? ((await row(tables.current, use.tool)) as ResourceRow<ToolInput> | undefined)
@@ -114,6 +120,7 @@ async function lookUp(uses: readonly ToolUse[], { context, key }: Offered): Prom
         if (current !== undefined) versions[use.tool] = current.version;
         const { type, config = {} } = current?.record ?? { type: use.tool, config: use.config };
         sendsFiles ||= type === "send_file";
+        speaks ||= type === "channel_message";
         const links = configLinks(type as ToolTypeName, config);
         for (const id of Object.values(links)) {
           const named = /^(ag|tm)_/.test(id) ? await row(targetPlace(id).current, id) : undefined;
@@ -122,7 +129,8 @@ async function lookUp(uses: readonly ToolUse[], { context, key }: Offered): Prom
         }
       }
       const files = sendsFiles ? await filesOut(context) : null;
-      return { versions, names, ...(files && { files }) };
+      const session = speaks && ((await openedBy(context))?.session ?? null);
+      return { versions, names, ...(files && { files }), ...(session !== false && { session }) };
     },
     { repeat: "safe" },
   );
@@ -131,14 +139,19 @@ async function lookUp(uses: readonly ToolUse[], { context, key }: Offered): Prom
 /** The session of the conversation, where its channel takes files; null: it is in none, or in one that is not open. */
 async function filesOut(context: Offered["context"]): Promise<FilesOut | null> {
   const { tenant, ports } = context;
-  const { root } = addressParts(context.self);
-  const opened = (await context.row(sessionOfConversationTable, root)) as
-    | { readonly session: string; readonly channel?: string }
-    | undefined;
+  const opened = await openedBy(context);
   if (opened?.channel === undefined) return null;
   const { session, channel } = opened;
   const bytesMax = await ports.channels.fileBytesMax({ tenant, channel }).catch(() => 0);
   return bytesMax > 0 ? { session, bytesMax } : null;
+}
+
+/** The session that has opened the conversation. */
+async function openedBy(context: Offered["context"]) {
+  const { root } = addressParts(context.self);
+  return (await context.row(sessionOfConversationTable, root)) as
+    | { readonly session: string; readonly channel?: string }
+    | undefined;
 }
 
 function nameIn(row: unknown): string | undefined {
@@ -241,12 +254,22 @@ function toolOf(settings: Settings, place: ToolPlace): Tool {
     timeoutMs,
     resultChars,
     ...(settings.serial !== undefined && { isSerial: settings.serial }),
-    ...confirmationOf(settings, place.owner),
+    ...confirmationOf(withConfirmed(settings, config), place.owner),
     ...authOf(config, place),
     ...(rate && {
       rate: { name: settings.countedAs, calls: rate.calls, perSeconds: rate.per_seconds },
     }),
   };
+}
+
+/** Calls of what reaches people outside are confirmed where nothing is said of it. */
+function withConfirmed(settings: Settings, config: ToolConfig): Settings {
+  const { requires_confirmation = isConfirmed(settings, config) } = settings;
+  return { ...settings, requires_confirmation };
+}
+
+function isConfirmed({ type, confirm_when: when }: Settings, config: ToolConfig): boolean {
+  return when === undefined && builtinTools[type].confirms?.(config) === true;
 }
 
 function confirmationOf(settings: Settings, agent: string): Pick<Tool, "confirmation"> {

@@ -3,7 +3,10 @@
 
 import type { Repeat, RunContext } from "../../runtime/actor.ts";
 import type { TokenRef } from "../credentials/use.ts";
+import type { MemoryScope } from "../memory/memories.ts";
+import type { RunMemory } from "../memory/recall.ts";
 import type { Ports } from "../ports.ts";
+import type { MemorySource } from "../records/memory.ts";
 import type { Permission, ToolTypeName } from "../records/tool.ts";
 import type { TSchema } from "../schema.ts";
 import type { Meter } from "../spend.ts";
@@ -26,11 +29,21 @@ export interface ToolPlace {
   readonly collections: readonly string[];
   /** The channel that the conversation is in, where it takes files. */
   readonly files?: FilesOut | undefined;
+  /** The session of a channel that the conversation is in; null: of none; absent: it was not looked up. */
+  readonly session?: string | null | undefined;
+  /** The memory of whoever speaks, where the answer has one. */
+  readonly memory?: OwnMemory | undefined;
   /** Names of agents and sub-agents that tools lead to, by their ids. */
   readonly names: ReadonlyMap<string, string>;
   readonly others?: OtherTools;
   /** Paths that a file_reader among the same tools may read. */
   readonly readable: readonly string[];
+}
+
+/** The memory of one person with an agent, and where what is written down comes from. */
+export interface OwnMemory {
+  readonly of: RunMemory & { readonly scope: MemoryScope };
+  readonly source: MemorySource;
 }
 
 /** Another tool of the same list, with no more permissions than these; undefined where no script may call it. */
@@ -52,7 +65,7 @@ export interface ToolTerms {
   readonly repeat?: Repeat;
 }
 
-type Common = "refuses" | "sourcesOf" | "isHidden";
+type Common = "refuses" | "sourcesOf" | "isHidden" | "isMemory";
 
 /** The work of a tool, without what is the same for all. */
 export type ToolWork =
@@ -77,6 +90,8 @@ export interface ToolType {
   readonly granted?: readonly Permission[];
   /** What no schema can say of a configuration. @throws RuntimeError with a pointer within `config`. */
   check?(config: ToolConfig, where: CheckedFor): void;
+  /** Whether calls are confirmed where nothing is said of it: what it says reaches people outside. Default false. */
+  confirms?(config: ToolConfig): boolean;
   /** Whether a call that was cut can be asked about, so configured. Default false. */
   canReconcile?(config: ToolConfig): boolean;
   /** For the model, when the record has none. */

@@ -2,9 +2,11 @@
 
 import type { ToolTypeName } from "../records/tool.ts";
 import { calculatorTool } from "./calculator.ts";
+import { channelMessageTool } from "./channel-message.ts";
 import { dataAnalyzerTool } from "./data-analyzer.ts";
 import { dateTimeTool } from "./date-time.ts";
 import { delegateTool } from "./delegate.ts";
+import { emailTool } from "./email.ts";
 import { fileReaderTool } from "./file-reader.ts";
 import { fileSearchTool } from "./file-search.ts";
 import { fileWriterTool } from "./file-writer.ts";
@@ -12,7 +14,9 @@ import { handoffTool } from "./handoff.ts";
 import { httpRequestTool } from "./http-request.ts";
 import { knowledgeSearchTool } from "./knowledge-search.ts";
 import { mcpTool } from "./mcp.ts";
+import { memoryTool } from "./memory.ts";
 import { remoteAgentTool } from "./remote-agent.ts";
+import { scheduleTool } from "./schedule.ts";
 import { scriptTool } from "./script.ts";
 import { sendFileTool } from "./send-file.ts";
 import type { ToolType } from "./tool-type.ts";
@@ -35,4 +39,8 @@ export const builtinTools: Readonly<Record<ToolTypeName, ToolType>> = {
   data_analyzer: dataAnalyzerTool,
   web_page: webPageTool,
   mcp: mcpTool,
+  memory: memoryTool,
+  schedule: scheduleTool,
+  channel_message: channelMessageTool,
+  email: emailTool,
 };

@@ -54,6 +54,8 @@ interface ToolBase {
   readonly confirmation?: ToolConfirmation;
   /** It can do nothing here: no model is told of it. */
   readonly isHidden?: true;
+  /** It is the memory: the answer's own tools of it are left out. */
+  readonly isMemory?: true;
   /** The token that its requests have. */
   readonly auth?: TokenRef;
   /** Why a call with these arguments is not permitted, or null. */

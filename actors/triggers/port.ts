@@ -8,6 +8,8 @@ export interface Launch {
   readonly text: string;
   /** The conversation it belongs to; opened by its first message. */
   readonly conversation: string;
+  /** It was there before: who speaks there is who spoke. */
+  readonly joins?: true;
   /** Who is told of its end: a trigger, and for which of its occurrences. */
   readonly trigger: string;
   readonly occurrence: string;
@@ -28,4 +30,42 @@ export interface Launches {
     readonly run: string;
     readonly reason: string;
   }): Promise<void>;
+}
+
+/** Something that an agent has set for itself. */
+export interface Planned {
+  /** `tr_...` */
+  readonly id: string;
+  readonly text: string;
+  /** One of them; ISO 8601, seconds, a cron expression. */
+  readonly at?: string;
+  readonly every?: number;
+  readonly cron?: string;
+  readonly time_zone?: string;
+}
+
+/** The conversation that it is set in. */
+export interface PlanPlace {
+  readonly tenant: string;
+  readonly conversation: string;
+}
+
+/** Schedules that agents set in their conversations: triggers of the tenant, seen under /v2/triggers. */
+export interface Schedules {
+  /**
+   * Sets one; asked again under its key it is the same. `most`: so many of the conversation may be to come; `leastS`:
+   * seconds between two times of one. @throws INVALID, CONFLICT when there are too many, NOT_FOUND.
+   */
+  plan(
+    of: PlanPlace & {
+      readonly plan: Omit<Planned, "id">;
+      readonly most: number;
+      readonly leastS: number;
+      readonly key: string;
+    },
+  ): Promise<Planned>;
+  /** Those of the conversation that are to come. */
+  planned(of: PlanPlace): Promise<readonly Planned[]>;
+  /** Removes one of the conversation's own; one that is gone is no error. @returns whether it was there. */
+  unplan(of: PlanPlace & { readonly id: string }): Promise<boolean>;
 }

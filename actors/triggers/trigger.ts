@@ -12,6 +12,7 @@ import {
 } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
 import type { Answered } from "../answered.ts";
+import { sessionOfConversationTable } from "../channels/session-state.ts";
 import type { ResourceRow } from "../records/resource.ts";
 import { type TriggerInput, triggerKind, triggerLimits } from "../records/trigger.ts";
 import { FILES_FROM, FILES_TO, type FilesSeen, filesChanged, filesRead } from "./files.ts";
@@ -110,6 +111,13 @@ function reads(
     case "heard": {
       const key = seenKey(message.key);
       return { record, seen: { type: "records", from: key, to: `${key}.`, limit: 1 } };
+    }
+    case "answered": {
+      const { conversation } = message;
+      return {
+        record,
+        opened: { type: "row", table: sessionOfConversationTable, id: conversation },
+      };
     }
     case "sweep":
       return { seen: { type: "records", from: message.from ?? "s.", to: "s/", limit: SLICE } };

@@ -4,7 +4,8 @@
 import type { RunEnded, Turn } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
 import type { Answered } from "../answered.ts";
-import { type TriggerInput, triggerLimits } from "../records/trigger.ts";
+import { sessionAddress } from "../channels/session-key.ts";
+import { joinedBy, type TriggerInput, triggerLimits } from "../records/trigger.ts";
 import { type Cancel, cancelKind, type Launched, launchKind } from "./launch.ts";
 import {
   type NewOccurrence,
@@ -82,7 +83,8 @@ function start(
 ): TriggerState {
   const { tenant, root: trigger } = addressParts(turn.self);
   const isOne = record.conversation === "one";
-  const conversation = (isOne ? state.conversation : null) ?? turn.newId("cv");
+  const joined = joinedBy(record);
+  const conversation = joined ?? (isOne ? state.conversation : null) ?? turn.newId("cv");
   const started = { state: "running", conversation, startedAtMs: turn.nowMs } as const;
   const row: OccurrenceRow = { ...waiting, ...started };
   turn.putRow(occurrencesTable, row.id, row);
@@ -90,6 +92,7 @@ function start(
     ...{ tenant, target: record.target, text: textOf(record, row), conversation, trigger },
     ...{ occurrence: row.id, timeoutMs: (record.timeout ?? TIMEOUT_S) * 1_000, key: row.id },
     depth: row.depth ?? 0,
+    ...(joined !== null && { joins: true as const }),
   };
   const timeoutMs = 2 * triggerLimits.launchMs;
   const launch = turn.startRun({ kind: launchKind, input, timeoutMs });
@@ -140,12 +143,14 @@ export function launchEnded(
 /** The work of an occurrence has ended. */
 export function workEnded(
   state: TriggerState,
-  { asks, run, status, error }: Answered,
+  answered: Answered,
   record: TriggerInput | undefined,
   turn: Turn,
 ): TriggerState {
+  const { asks, run, status, error } = answered;
   const { working } = state;
   if (working === null || !asks.includes(working.row.id)) return state;
+  if (record !== undefined && joinedBy(record) !== null) sayInChannel(answered, turn);
   const became: OccurrenceState =
     status === "completed" || status === "repeated"
       ? "completed"
@@ -155,6 +160,14 @@ export function workEnded(
           : "cancelled"
         : "failed";
   return ended(state, record, { state: became, error, run }, turn);
+}
+
+/** Of a conversation that a channel has opened, the people there are told: nobody there has asked. */
+function sayInChannel({ status, text }: Answered, turn: Turn): void {
+  const opened = turn.loaded["opened"] as { readonly session: string } | undefined;
+  if (opened === undefined || status !== "completed" || text === "") return;
+  const { tenant } = addressParts(turn.self);
+  turn.send(sessionAddress(tenant, opened.session), { type: "say", outgoing: { text } });
 }
 
 function ended(

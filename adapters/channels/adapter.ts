@@ -259,6 +259,14 @@ export interface ChannelInstance {
   reconcile?(part: Part, address: ChannelData, options: SendOptions): Promise<Reconciled>;
   /** At most `bytesMax`, more is an error; our credentials go to the platform's own hosts alone. */
   fetchFile?(file: FileRef, bytesMax: number, signal: AbortSignal): Promise<Uint8Array>;
+  /**
+   * Where somebody is written to first, by the platform's id of a person or a room. Absent: nobody is. Null: it is
+   * no id there. Pure; `key` tells what begins there from other such.
+   */
+  reach?(
+    to: string,
+    about: { readonly subject: string; readonly key: string },
+  ): { readonly conversation: string; readonly address: ChannelData } | null;
   /** What is told of a conversation where only a template may be sent: its parts, or null when none is configured. */
   template?(address: ChannelData): Part | null;
   /** Looks at the account from outside, for `troupe gateway doctor` and `/v2/channels/{id}/check`. */

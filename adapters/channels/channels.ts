@@ -3,7 +3,14 @@
 
 import { channelLimits } from "../../actors/channels/limits.ts";
 import type { Reconciled, SendResult } from "../../actors/channels/outgoing.ts";
-import type { AccountRef, ChannelAsk, Channels, PartSend } from "../../actors/channels/port.ts";
+import type {
+  AccountRef,
+  ChannelAsk,
+  Channels,
+  PartSend,
+  ReachAsk,
+  Reached,
+} from "../../actors/channels/port.ts";
 import type { Parser } from "../../actors/ports.ts";
 import { RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import type { Caller } from "../http/services/agent-store.ts";
@@ -82,12 +89,25 @@ export function createChannels(parts: ChannelParts): Channels {
       account.health.failed(`A lost send could not be asked about: ${reason}`);
       return { ...found, reason };
     },
+    reach: async (ask) => reached(await open(ask), ask),
     fileBytesMax: async (of) => (await open(of)).adapter.capabilities.fileBytesMax,
     typing: (of) => {
       const account = accounts.find(of.channel);
       if (account?.tenant === of.tenant) typing.once(account, of.address);
     },
   };
+}
+
+function reached({ adapter, instance }: Account, { to, subject = "", key }: ReachAsk): Reached {
+  const { kind, capabilities } = adapter;
+  if (instance.reach === undefined) {
+    const text = `Over a channel of kind ${kind} nobody is written to first: name a session (cs_...) of it.`;
+    throw new RuntimeError("INVALID", text, { pointer: "/to" });
+  }
+  const found = instance.reach(to, { subject, key });
+  if (found !== null) return { ...found, withinMs: capabilities.deliverWithinMs };
+  const text = `"${to.slice(0, 100)}" is no id of a channel of kind ${kind}.`;
+  throw new RuntimeError("INVALID", text, { pointer: "/to" });
 }
 
 async function asked(

@@ -8,7 +8,7 @@ import { pooled } from "../../actors/tools/pooled.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { fileLimits } from "./limits.ts";
 import { filePlace, placeFor, rootOf, rootsFor } from "./place.ts";
-import { isFolderAt, listFolder, readPiece, stateOf } from "./read.ts";
+import { isFolderAt, listFolder, readPiece, readWhole, stateOf } from "./read.ts";
 import type { SearchTask } from "./search.ts";
 import type { AnalyzeTask } from "./tables/analyze.ts";
 import { writeFile } from "./write.ts";
@@ -31,6 +31,7 @@ export function createFiles(grants: readonly FolderGrant[], compute: Compute): F
       return isFolder ? await listFolder(rootOf(place)) : await readPiece(filePlace(place), input);
     },
     state: async (target) => await stateOf(filePlace(placeFor(grants, target))),
+    read: async (input) => await readWhole(filePlace(placeFor(grants, input)), input.bytesMax),
     write: async (input) => {
       const place = placeFor(grants, input);
       if (place.grant.access === "write") return await writeFile(filePlace(place), input);

@@ -2,7 +2,13 @@
 
 import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import type { FileLook, FileState, FolderEntry, FolderLook } from "../../actors/files.ts";
+import type {
+  FileBytes,
+  FileLook,
+  FileState,
+  FolderEntry,
+  FolderLook,
+} from "../../actors/files.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { checkPlain, Folder, type OpenFile, type Root } from "./folder.ts";
 import { fileLimits } from "./limits.ts";
@@ -94,6 +100,19 @@ export async function readPiece(
     if (piece === null) return { ...base, note: "The file is binary: no text is shown." };
     const next = offset + piece.bytes;
     return { ...base, text: piece.text, ...(!isEnd && { next_offset: next }) };
+  });
+}
+
+/** A whole file. @throws INVALID for one of more bytes, also where it grows meanwhile. */
+export async function readWhole(place: FilePlace, bytesMax: number): Promise<FileBytes> {
+  return await withFile(place, async ({ handle, stats }) => {
+    const isLarger = stats.size > bytesMax;
+    const bytes = isLarger ? null : await bytesAt(handle, 0, bytesMax + 1);
+    if (bytes !== null && bytes.length <= bytesMax) {
+      return { name: place.name, bytes: new Uint8Array(bytes) };
+    }
+    const text = `${place.shown} has ${Math.max(stats.size, bytesMax + 1)} bytes, the limit here is ${bytesMax}.`;
+    throw new RuntimeError("INVALID", text, { pointer: "/path" });
   });
 }
 

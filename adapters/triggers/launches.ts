@@ -20,13 +20,14 @@ export interface LaunchParts {
 export function createLaunches({ chat, system }: LaunchParts): Launches {
   return {
     launch: async (launch, signal) => {
-      const { tenant, target, text, conversation, trigger, occurrence, timeoutMs, key, depth } =
-        launch;
+      const { tenant, target, text, conversation, trigger, occurrence, timeoutMs, key } = launch;
+      const { depth, joins = false } = launch;
       const { run } = await chat.background({
         caller: { tenant, keyId: null, service: TRIGGER_SERVICE },
         ...{ agent: target, text, signal, timeoutMs, stream: false },
         // One that is there is gone on with.
-        ...{ conversation: null, opens: conversation, user: trigger, onBusy: "enqueue" },
+        ...(joins ? { conversation } : { conversation: null, opens: conversation, user: trigger }),
+        onBusy: "enqueue",
         once: onceKey(key, `${target}\n${conversation}\n${text}`),
         tells: { asker: trigger, ask: occurrence, depth },
       });

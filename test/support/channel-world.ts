@@ -281,6 +281,7 @@ export class ChannelWorld {
         return world.cut(outgoing.text).map((text) => partOf(`plain ${text}`));
       },
       template: async () => world.template,
+      reach: async ({ to }) => ({ conversation: to, address: { to }, withinMs: 60_000 }),
       send: async (send) => {
         world.calls += 1;
         if (send.deliverByMs !== undefined && clock.now() > send.deliverByMs) {

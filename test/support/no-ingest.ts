@@ -40,7 +40,7 @@ export const noWeb: Web = { request: refuse, secrets: refuse };
 
 /** Refuses every call. */
 export const noFiles: Files = {
-  ...{ look: refuse, state: refuse, write: refuse, search: refuse, analyze: refuse },
+  ...{ look: refuse, state: refuse, read: refuse, write: refuse, search: refuse, analyze: refuse },
 };
 
 /** Refuses every call. */
@@ -56,6 +56,7 @@ export const noChannels: Channels = {
     template: refuse,
     send: refuse,
     reconcile: refuse,
+    reach: refuse,
     fileBytesMax: refuse,
     typing: () => undefined,
   },

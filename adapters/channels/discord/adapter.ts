@@ -12,6 +12,7 @@ import { fetchFile } from "./incoming-files.ts";
 import { withOpenToken } from "./interaction-tokens.ts";
 import { shownToOne } from "./interactions.ts";
 import { discordLimits } from "./limits.ts";
+import { firstTo } from "./place.ts";
 import { probe } from "./probe.ts";
 import { renderDiscord, renderDiscordPlain } from "./render.ts";
 import { discordRoutes, jsonResponse } from "./requests.ts";
@@ -87,6 +88,7 @@ function openAccount(settings: DiscordSettings, environment: ChannelEnvironment)
     }),
     render: renderDiscord,
     renderPlain: renderDiscordPlain,
+    reach: firstTo,
     send: async (part, address, options) =>
       await sendPart(part, await withOpenToken(address, sealed), options, sending),
     edit: async (receipt, part, address, options) =>

@@ -48,6 +48,15 @@ export function addressData({ channel, after, interaction }: DiscordAddress): Ch
   };
 }
 
+/** Where a room is written to in which nobody has written; null: it is no room's id. */
+export function firstTo(channel: string) {
+  if (!SNOWFLAKE.test(channel)) return null;
+  return {
+    conversation: channel,
+    address: addressData({ channel, after: null, interaction: null }),
+  };
+}
+
 /** Reads what was stored; null for what this adapter has not made. */
 export function addressOf(address: ChannelData): DiscordAddress | null {
   const channel = idIn(address, "channel");

@@ -6,7 +6,7 @@ import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { Part, Reconciled, SendResult } from "../../../actors/channels/outgoing.ts";
 import type { ChannelEnvironment, SendOptions } from "../adapter.ts";
 import { type DefinedInstance, defineChannel } from "../define.ts";
-import { type Composed, compose, mailAddress, messageIdFor } from "./compose.ts";
+import { type Composed, compose, firstMail, mailAddress, messageIdFor } from "./compose.ts";
 import { Desk } from "./desk.ts";
 import type { MailAddress } from "./events.ts";
 import { fetchMailFile } from "./files.ts";
@@ -74,6 +74,7 @@ class MailAccount {
       render: (outgoing) => renderMail(outgoing, true),
       renderPlain: (outgoing) => renderMail(outgoing, false),
       send: (part, address, about) => this.#send(part, address, about),
+      reach: (to, { subject, key }) => firstMail(to, subject, key),
       reconcile: (_part, address, about) => this.#reconcile(address, about),
       fetchFile: (file, bytesMax, signal) =>
         fetchMailFile(file, bytesMax, { desk: this.#desk, options, signal }),

@@ -33,12 +33,22 @@ export function mailAddress(address: ChannelData): MailAddress | null {
     ...(typeof name === "string" ? { name } : {}),
     thread: typeof thread === "string" ? thread : threadOfRoot(id),
     subject: typeof subject === "string" ? subject : "",
+    ...(address["isFirst"] === true && { isFirst: true as const }),
     ...(parent === undefined ? {} : { inReplyTo: parent }),
     references: idsIn(chain.filter((one) => typeof one === "string").join(" ")),
     ...(typeof quoted?.text === "string" && typeof quoted.atMs === "number"
       ? { quote: { text: quoted.text, atMs: quoted.atMs } }
       : {}),
   };
+}
+
+/** Where a mail goes that answers none; null: it is no address. @param key of a thread of its own. */
+export function firstMail(to: string, subject: string, key: string) {
+  const id = addressId(to);
+  if (id === null) return null;
+  const thread = threadOfRoot(key);
+  const address: MailAddress = { to: id, thread, subject, isFirst: true, references: [] };
+  return { conversation: id, address: { ...address } };
 }
 
 /** Of a mail under a key. */
@@ -61,7 +71,8 @@ export async function compose(
   const { key, marks, options, nowMs, files } = about;
   const id = messageIdFor(to, key, marks);
   const references = referencesFor(to.references, to.inReplyTo ?? "").filter((one) => one !== "");
-  const subject = headerText(replySubject(to.subject), emailLimits.subjectChars);
+  const said = to.isFirst ? to.subject : replySubject(to.subject);
+  const subject = headerText(said, emailLimits.subjectChars);
   const composer = new MailComposer({
     messageId: id,
     date: new Date(nowMs),
@@ -72,7 +83,7 @@ export async function compose(
     ...(to.inReplyTo === undefined ? {} : { inReplyTo: to.inReplyTo }),
     ...(references.length === 0 ? {} : { references: [...references] }),
     headers: {
-      "Auto-Submitted": "auto-replied",
+      "Auto-Submitted": to.isFirst ? "auto-generated" : "auto-replied",
       "X-Auto-Response-Suppress": "All",
       "X-Loop": loopMark(options),
     },

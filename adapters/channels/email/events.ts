@@ -24,6 +24,8 @@ export interface MailAddress {
   readonly name?: string;
   readonly thread: string;
   readonly subject: string;
+  /** Nothing is answered: the subject stands as it is. */
+  readonly isFirst?: true;
   /** The mail that is answered, and the chain before it. */
   readonly inReplyTo?: string;
   readonly references: readonly string[];

@@ -8,6 +8,7 @@ import { createApi } from "./api.ts";
 import { fetchFile } from "./fetch-file.ts";
 import { slackLimits } from "./limits.ts";
 import { sendFile } from "./outgoing-files.ts";
+import { firstTo } from "./place.ts";
 import { probe } from "./probe.ts";
 import { fileOf, renderSlack, renderSlackPlain } from "./render.ts";
 import { Replies } from "./replies.ts";
@@ -82,6 +83,7 @@ function openAccount(settings: SlackSettings, environment: ChannelEnvironment): 
     }),
     render: renderSlack,
     renderPlain: renderSlackPlain,
+    reach: firstTo,
     send: (part, address, options) => {
       const file = fileOf(part);
       if (file !== null) return sendFile(file, address, options, files);

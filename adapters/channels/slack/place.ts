@@ -46,6 +46,12 @@ function isDirectConversation(at: SlackPlace): boolean {
   return at.channel.startsWith("D");
 }
 
+/** Where a room or a person is written to that has not written; null: it is no id of either. */
+export function firstTo(channel: string) {
+  if (!/^[CDGU][A-Z0-9]{1,40}$/.test(channel)) return null;
+  return { conversation: channel, address: { channel } };
+}
+
 /** Reads an address that `placeOf` has made; null for another. */
 export function addressOf(address: ChannelData): SlackAddress | null {
   const channel = idIn(address, "channel");

@@ -14,7 +14,7 @@ import { jsonIn } from "../platform-answer.ts";
 import { listIn } from "../sent-json.ts";
 import { type Api, apiOf, callTwilio, secretsOf } from "./api.ts";
 import { failureOf } from "./errors.ts";
-import { messageIn, statusIn } from "./events.ts";
+import { firstTo, messageIn, statusIn } from "./events.ts";
 import { fetchMedia } from "./media.ts";
 import { reconcile, sendPart } from "./send.ts";
 import { type SmsSettings, smsLimits, smsSecrets, smsSettings } from "./settings.ts";
@@ -62,6 +62,7 @@ function open(settings: SmsSettings, environment: ChannelEnvironment): DefinedIn
       { method: "POST", path: "/status", bodyMax, handle: (request) => became(api, request) },
     ],
     send: (part, address, options) => sendPart(api, part, address, options),
+    reach: firstTo,
     reconcile: (part, address, options) => reconcile(api, part, address, options),
     fetchFile: (file, bytesMax, signal) => fetchMedia(api, file, bytesMax, signal),
     probe: (signal) => probe(api, signal),

@@ -85,6 +85,12 @@ export function statusIn(
   };
 }
 
+/** Where a number is written to that has not written; null: it is none. */
+export function firstTo(number: string) {
+  if (!/^(whatsapp:)?\+[1-9]\d{6,14}$/.test(number)) return null;
+  return { conversation: number, address: { to: number } };
+}
+
 // Each number of ours is another conversation with the same person.
 function whereOf(person: string, ours: string, number: string) {
   const conversation = ours === number ? person : `${ours.slice(0, 100)}/${person}`;

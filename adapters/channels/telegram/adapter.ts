@@ -9,7 +9,7 @@ import { apiOf, callMethod } from "./api.ts";
 import { understood } from "./events.ts";
 import { telegramLimits } from "./limits.ts";
 import { fetchMedia } from "./media.ts";
-import { addressIn, botOf } from "./place.ts";
+import { addressIn, botOf, firstTo } from "./place.ts";
 import { probeAccount } from "./probe.ts";
 import { partsOf } from "./render.ts";
 import { editPart, sendPart } from "./send.ts";
@@ -55,6 +55,7 @@ function open(settings: TelegramSettings, environment: ChannelEnvironment): Defi
     renderPlain: (outgoing) => partsOf(outgoing, true),
     send: (part, address, options) => sendPart(api, part, address, options),
     edit: (receipt, part, _address, options) => editPart(api, receipt, part, options),
+    reach: firstTo,
     async typing(data, signal) {
       const address = addressIn(data);
       if (address === null) return;

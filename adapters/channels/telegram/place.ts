@@ -70,6 +70,15 @@ export function addressOf(message: unknown): ChannelData {
   return { chat, topic: topicOf(message) } satisfies TelegramAddress;
 }
 
+/** Where a chat is written to that has not written; null: it is no chat's id. */
+export function firstTo(chat: string) {
+  if (!/^-?[1-9]\d{0,15}$/.test(chat)) return null;
+  return {
+    conversation: chat,
+    address: { chat: Number(chat), topic: null } satisfies TelegramAddress,
+  };
+}
+
 /** An address as it was stored. Null: it is none of ours. */
 export function addressIn(data: ChannelData): TelegramAddress | null {
   const chat = numberIn(data, "chat");

@@ -1,7 +1,7 @@
 // What a trigger must be beside its schema: it has the fields of its type and no others, its times can be read,
 // and whom it sets to work exists.
 
-import { type TriggerInput, triggerLimits } from "../../../actors/records/trigger.ts";
+import { joinedBy, type TriggerInput, triggerLimits } from "../../../actors/records/trigger.ts";
 import type { ListenersRow } from "../../../actors/triggers/listeners.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import {
@@ -33,9 +33,18 @@ export const triggerRules: ResourceRules<TriggerInput> = {
     if (input.type === "event") await checkEvent(input, place);
     if (input.type === "file_change") await checkFiles(input, place);
     await checkExists(place, input.target, { prefixes: working, pointer: "/target" });
+    const joined = joinedBy(input);
+    if (joined !== null) await checkConversation(place, input.target, joined);
   },
   links: ({ target, on }) => ({ target, ...(on !== undefined && { "on/of": on.of }) }),
 };
+
+async function checkConversation(place: RulePlace, target: string, conversation: string) {
+  const { conversationsTable } = await import("../../../actors/records/conversation.ts");
+  const row = await place.tables.get(place.tenant, conversationsTable, `${target}.${conversation}`);
+  if (row !== undefined) return;
+  throw invalid(`${target} has no conversation ${conversation}.`, "/conversation");
+}
 
 /** No field of another type. */
 function checkFields(input: TriggerInput): void {

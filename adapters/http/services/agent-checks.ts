@@ -13,7 +13,7 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables } from "../../../runtime/system.ts";
 import { hostRule } from "../../egress-address.ts";
 import { checkNodeRefs } from "../resources/node-refs.ts";
-import { checkTools } from "./tool-checks.ts";
+import { checkTools, type ToolCheckPlace } from "./tool-checks.ts";
 
 /** Depth of free-form objects of a client. */
 const OBJECT_DEPTH_MAX = 32;
@@ -54,7 +54,8 @@ export async function checkAgent(
   if ("tools" in set) {
     const subAgents = next.subAgents.map(({ key }) => key);
     const owner = next.agent.agent_key;
-    await checkTools(next.agent.tools ?? [], { ...place, owner, subAgents });
+    const hasMemory = next.agent.memory?.type === "vector_db";
+    await checkTools(next.agent.tools ?? [], { ...place, owner, subAgents, hasMemory });
   }
   checkModel(set);
   checkDomains(next.agent.constraints?.allowed_domains ?? []);
@@ -68,7 +69,7 @@ export async function checkAgent(
 
 /** Checks what `set` sets on a sub-agent. @throws INVALID, SCHEMA_INVALID with a pointer. */
 export async function checkSubAgent(
-  place: AgentCheckPlace & { readonly subAgents: readonly string[] },
+  place: AgentCheckPlace & Pick<ToolCheckPlace, "subAgents" | "hasMemory">,
   next: SubAgent,
   set: Fields,
 ): Promise<void> {

@@ -245,8 +245,9 @@ function subAgentOperations(store: AgentStore, options: AgentServiceOptions): Su
 }
 
 /** Where a sub-agent of this agent is checked. */
-function placeIn(store: AgentStore, { tenant }: Caller, { subAgents }: AgentRow) {
-  return { ...store.placeOf(tenant), subAgents: subAgents.map(({ key }) => key) };
+function placeIn(store: AgentStore, { tenant }: Caller, { agent, subAgents }: AgentRow) {
+  const hasMemory = agent.memory?.type === "vector_db";
+  return { ...store.placeOf(tenant), subAgents: subAgents.map(({ key }) => key), hasMemory };
 }
 
 /** Rows read at the same time, so that a large agent does not hold the door. */

@@ -45,6 +45,8 @@ export interface ToolCheckPlace {
   readonly owner: string;
   /** Keys of the agent's sub-agents. */
   readonly subAgents: readonly string[];
+  /** Whether the agent has a memory. */
+  readonly hasMemory: boolean;
 }
 
 /** Checks `tools`. @throws INVALID, UNKNOWN_FIELD, SCHEMA_INVALID with a pointer. */
@@ -122,15 +124,22 @@ async function checkBuiltinUse(
     const text = `A tool of type ${type} is a record: make it under /v2/tools and name its id here.`;
     throw invalid(text, `${pointer}/tool`);
   }
+  checkMemory(type, place, `${pointer}/tool`);
   await checkSettings(type, use, { ...place, pointer });
   return use.name ?? type;
 }
 
+function checkMemory(type: ToolTypeName, { hasMemory }: ToolCheckPlace, pointer: string): void {
+  if (type !== "memory" || hasMemory) return;
+  throw invalid("The agent has no memory: set its memory before it has this tool.", pointer);
+}
+
 async function checkRecordUse(
   use: ToolUse,
-  { tables, tenant }: ToolCheckPlace,
+  place: ToolCheckPlace,
   pointer: string,
 ): Promise<readonly string[]> {
+  const { tables, tenant } = place;
   const said = DECIDED.find((name) => use[name] !== undefined);
   if (said !== undefined) {
     throw invalid(`The ${said} of a tool is set in its record.`, `${pointer}/${said}`);
@@ -138,11 +147,13 @@ async function checkRecordUse(
   const found = await tables.get(tenant, toolKind.path, use.tool);
   if (found === undefined) throw invalid(`Tool ${use.tool} does not exist.`, `${pointer}/tool`);
   const { record } = found.value as ResourceRow<ToolInput>;
-  if (use.requires_confirmation === false && record.requires_confirmation === true) {
+  const type = await typeOf(record.type);
+  const { requires_confirmation: isConfirmed = isConfirmedBy(type, record) } = record;
+  if (use.requires_confirmation === false && isConfirmed) {
     const text = "The record says that calls are confirmed; an agent cannot take that back.";
     throw invalid(text, `${pointer}/requires_confirmation`);
   }
-  const type = await typeOf(record.type);
+  checkMemory(record.type, place, `${pointer}/tool`);
   const granted = record.permissions ?? type.granted ?? type.needs;
   const wider = use.permissions?.find((one) => !granted.includes(one));
   if (wider === undefined)
@@ -151,7 +162,9 @@ async function checkRecordUse(
 }
 
 /** Where settings stand, and whose they are. */
-type SettingsPlace = Pick<ToolCheckPlace, "tenant" | "folders"> & { readonly pointer: string };
+type SettingsPlace = Pick<ToolCheckPlace, "tables" | "tenant" | "folders"> & {
+  readonly pointer: string;
+};
 
 async function grantedTo(tenant: string, folders: readonly FolderGrant[]) {
   return (await import("../../../actors/tools/folders.ts")).grantsOf(folders, tenant);
@@ -161,7 +174,7 @@ async function grantedTo(tenant: string, folders: readonly FolderGrant[]) {
 async function checkSettings(
   name: ToolTypeName,
   settings: Omit<ToolUse, "tool" | "name">,
-  { tenant, folders, pointer }: SettingsPlace,
+  { tables, tenant, folders, pointer }: SettingsPlace,
 ): Promise<void> {
   const type = await typeOf(name);
   const { config = {}, permissions, parameters, repeat } = settings;
@@ -171,6 +184,7 @@ async function checkSettings(
     validate(type.config, config);
     type.check?.(config, { folders: own });
   });
+  if (name === "email") await checkMailbox({ tables, tenant }, config, `${pointer}/config/channel`);
   const missing = type.needs.find((need) => permissions?.includes(need) === false);
   if (missing !== undefined) {
     throw invalid(`A ${name} needs the permission "${missing}".`, `${pointer}/permissions`);
@@ -183,7 +197,28 @@ async function checkSettings(
     throw invalid(`What a ${name} takes is said by its server.`, `${pointer}/parameters`);
   }
   if (parameters) await checkParameters(parameters, `${pointer}/parameters`);
-  await checkConfirmation(settings, pointer);
+  const { requires_confirmation = isConfirmedBy(type, settings) } = settings;
+  await checkConfirmation({ ...settings, requires_confirmation }, pointer);
+}
+
+/** Mail goes over mailboxes alone. That the channel exists is checked with all links. */
+async function checkMailbox(
+  { tables, tenant }: Pick<ToolCheckPlace, "tables" | "tenant">,
+  { channel }: Readonly<Record<string, unknown>>,
+  pointer: string,
+): Promise<void> {
+  const row = await tables.get(tenant, "channels", String(channel));
+  const kind = (row?.value as ResourceRow<{ readonly kind: string }> | undefined)?.record.kind;
+  if (kind === undefined || kind === "email") return;
+  throw invalid(`The channel ${String(channel)} is of kind ${kind}, not email.`, pointer);
+}
+
+/** Where nothing is said of it. */
+function isConfirmedBy(
+  type: Awaited<ReturnType<typeof typeOf>>,
+  { config = {}, confirm_when }: Pick<ToolUse, "config" | "confirm_when">,
+): boolean {
+  return confirm_when === undefined && type.confirms?.(config) === true;
 }
 
 async function checkConfirmation(

@@ -134,6 +134,7 @@ async function store(
   const place = {
     ...rows,
     subAgents: row.subAgents.map((entry) => entry.key),
+    hasMemory: row.agent.memory?.type === "vector_db",
   };
   for (const sub of changed) {
     const index = [...parts.values()].indexOf(sub);
