@@ -168,15 +168,15 @@ export const configFields = {
     fields: {
       hosts: privateHosts("Hosts of private networks that tools may send requests to."),
       folders: foldersField,
-      folder: {
+      scripts: {
         type: "text",
-        text: "Folder of scripts (.js, .mjs, .ts, .mts), each a tool `custom.` and its name.",
+        text: "Folder of scripts (.js, .mjs, .ts, .mts, .py), each a tool `custom.` and its name.",
         default: null as string | null,
         charsMax: 4_000,
       },
-      folderTenants: {
+      scriptTenants: {
         type: "texts",
-        text: "Ids of the tenants that have the scripts of `folder` (tn_...), or * for all.",
+        text: "Ids of the tenants that have the scripts of `scripts` (tn_...), or * for all.",
         default: ["*"],
         itemsMax: 1_000,
         charsMax: 64,

@@ -205,9 +205,9 @@ export async function readConfig(environment: Environment, folder: string): Prom
     ...values.gateway,
     middleware: middleware === null ? null : resolve(folder, middleware),
   };
-  const { folder: scripts } = values.tools;
-  const kept = scripts === null ? null : resolve(folder, scripts);
-  const tools = { ...values.tools, folders, folder: kept };
+  const scriptsFolder = values.tools.scripts;
+  const scripts = scriptsFolder === null ? null : resolve(folder, scriptsFolder);
+  const tools = { ...values.tools, folders, scripts };
   const ofAgents = agentsOf(values.agents, values.logs, place);
   const own = { gateway, tools, tls, data, models, ...lists, ...ofAgents, file: place.file };
   return { ...values, ...defaults, ...secret, ...own, unused: unusedVariables(env) };

@@ -301,8 +301,8 @@ function keepUp(
   }
   const { guardrailsFile: file } = options.config;
   if (file !== null) stops.push(afterStart(0, () => keepingGuardrails(options, services, file)));
-  const { folder } = config.tools;
-  if (folder !== null) stops.push(afterStart(0, () => keepingScripts(options, folder)));
+  const { scripts } = config.tools;
+  if (scripts !== null) stops.push(afterStart(0, () => keepingScripts(options, scripts)));
   return () => {
     for (const stop of stops) stop();
   };
@@ -320,11 +320,11 @@ async function keepingGuardrails(
 
 /** Follows the operator's folder of scripts. @returns what stops it. */
 async function keepingScripts(
-  { config: { tools }, system: { compute }, diary: log, lines }: FrontOptions,
+  { config: { tools }, system: { compute, tables }, diary: log, lines }: FrontOptions,
   folder: string,
 ): Promise<() => void> {
   const { keepScripts } = await import("./sandbox/folder.ts");
-  const kept = keepScripts({ folder, tenants: tools.folderTenants, compute, log });
+  const kept = keepScripts({ folder, tenants: tools.scriptTenants, compute, log, tables });
   lines.findScriptsBy(kept);
   return kept.end;
 }

@@ -27,6 +27,7 @@ import { searchTaskName } from "./knowledge/elsewhere.ts";
 import { processLog } from "./process-log.ts";
 import { providerMemory } from "./provider-memory.ts";
 import type { RestartState } from "./restart/state.ts";
+import { scriptTasks } from "./sandbox/pool-tasks.ts";
 import { renewedRow, rowSeals } from "./secret-rows.ts";
 import { listenToSignals, type Restarts } from "./signals.ts";
 import { readSkillTaskName } from "./skills/reading.ts";
@@ -142,7 +143,6 @@ const searchLane = {
   idleMs: 60_000,
 } as const;
 const computeTasks = new URL("./compute-tasks.js", import.meta.url).href;
-const scriptTasks = new URL("./sandbox/tasks.js", import.meta.url).href;
 
 /** What of the configuration the engines' ports are built from. */
 function hostConfig(
@@ -178,8 +178,7 @@ function tasksOf(config: Config): NonNullable<SystemOptions["tasks"]> {
     [layoutTaskName]: { url: computeTasks, name: "layoutPicture" },
     [readSkillTaskName]: { url: computeTasks, name: "readSkills" },
     [trainTaskName]: { url: computeTasks, name: "trainRouter" },
-    "script.run": { url: scriptTasks, name: "runScriptTask" },
-    "script.read": { url: scriptTasks, name: "readScriptTask" },
+    ...scriptTasks(config.file === null ? [config.data] : [config.data, config.file]),
     ...embedTasks(config.embedding),
     "knowledge.merge": {
       url: new URL("./merge-tasks.js", import.meta.url).href,

@@ -190,13 +190,13 @@ interface Told {
 /** What main does for an engine. */
 function farPorts(
   line: ReturnType<typeof channelsOf> | undefined,
-  { folder }: Config["tools"],
+  { scripts }: Config["tools"],
 ): Pick<Ports, "channels" | "launches" | "schedules" | "scripts"> {
   return {
     channels: farPort(line?.(channels.gateway), farChannels),
     launches: farPort(line?.(channels.launches), farLaunches),
     schedules: farPort(line?.(channels.schedules), farSchedules),
-    ...(folder !== null && { scripts: farPort(line?.(channels.scripts), farScripts) }),
+    ...(scripts !== null && { scripts: farPort(line?.(channels.scripts), farScripts) }),
   };
 }
 

@@ -93,6 +93,7 @@ export const errorTable = {
   EGRESS_REFUSED: fail(502),
   EMBEDDER_UNAVAILABLE: fail(503),
   RERANKER_UNAVAILABLE: fail(503),
+  SANDBOX_UNAVAILABLE: fail(503),
   ISSUER_UNAVAILABLE: later(503),
   // Where work is done cannot be reached, or no longer: whoever works there waits until it is back.
   TARGET_LOST: later(503),

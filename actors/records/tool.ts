@@ -131,9 +131,9 @@ export type ToolInput = Static<typeof toolInput>;
 /** A tool of an agent. Of a record only what narrows it may be said; see `tool-checks.ts`. */
 export const toolUse = Type.Object(
   {
-    /** A type's name, `tl_`, or `custom.` and the name of a script of the operator's. */
+    /** A type's name, `tl_`, or `custom.` and the name of a script of the operator's, or of a function of its. */
     tool: Type.String({
-      pattern: `^(${toolTypes.join("|")}|tl_[A-Za-z0-9]{1,61}|custom[.][a-zA-Z0-9_-]{1,64})$`,
+      pattern: `^(${toolTypes.join("|")}|tl_[A-Za-z0-9]{1,61}|custom[.][a-zA-Z0-9_-]{1,64}([.][a-zA-Z0-9_]{1,64})?)$`,
     }),
     /** As the model knows it. Default the record's name, or the type's. */
     name: Type.Optional(toolName),
@@ -157,5 +157,6 @@ const CUSTOM = "custom.";
 export function plainUse(use: ToolUse): ToolUse {
   if (!use.tool.startsWith(CUSTOM)) return use;
   const file = use.tool.slice(CUSTOM.length);
-  return { ...use, tool: "script", name: use.name ?? file, config: { ...use.config, file } };
+  const name = use.name ?? file.replace(".", "_").slice(0, 64);
+  return { ...use, tool: "script", name, config: { ...use.config, file } };
 }

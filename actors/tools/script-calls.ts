@@ -16,6 +16,8 @@ import {
   type ScriptAnswer,
   type ScriptCall,
   type ScriptConfig,
+  type ScriptFile,
+  type ScriptLanguage,
   type ScriptOutcome,
   type ScriptRequest,
   scriptLimits,
@@ -47,10 +49,8 @@ export async function performScript(place: ToolPlace, work: ScriptWork): Promise
   let usage: Usage = noUsage;
   for (let round = 1; round <= scriptLimits.rounds; round += 1) {
     const request: Asked = {
-      ...{ file: `${config.file ?? "script"}.js`, args: given, tools: config.tools ?? [] },
+      ...{ args: given, tools: config.tools ?? [] },
       ...{ answers: [...answers], nowMs, seed: digest.readInt32LE(0) },
-      timeoutMs: config.timeout_ms ?? scriptLimits.timeoutMs,
-      memoryMb: config.memory_mb ?? scriptLimits.memoryMb,
     };
     const outcome = await runOnce(place, work, request, round);
     if (outcome.type === "done") return { result: outcome.value ?? null, usage, sources };
@@ -80,7 +80,7 @@ function checkArguments(given: Arguments): void {
 }
 
 /** A request before its code is there. */
-type Asked = Omit<ScriptRequest, "code">;
+type Asked = Pick<ScriptRequest, "args" | "tools" | "answers" | "nowMs" | "seed">;
 
 /** One run, as a step. */
 async function runOnce(
@@ -90,16 +90,18 @@ async function runOnce(
   round: number,
 ): Promise<ScriptOutcome> {
   const { tenant, ports } = context;
-  const { timeoutMs, memoryMb } = asked;
-  const runMs = timeoutMs + scriptLimits.threadMs;
-  const options = { tenant, key: owner, timeoutMs: scriptLimits.waitMs + runMs, runMs };
+  const { waitMs, threadMs, processTimeoutMs } = scriptLimits;
   const run = async ({ signal }: Attempt): Promise<ScriptOutcome> => {
-    const code = config.code ?? (await codeOf(config, context));
+    const code = await codeOf(config, context);
     if (code === null) {
       const message = `There is no script ${config.file} in the server's folder.`;
       return { type: "failed", code: "NOT_FOUND", message, logs: [] };
     }
-    const request: ScriptRequest = { ...asked, code };
+    const bounds = boundsOf(config, code.language);
+    const { timeoutMs, memoryMb } = bounds;
+    const request: ScriptRequest = { ...asked, ...code, ...bounds };
+    const runMs = timeoutMs + threadMs;
+    const options = { tenant, key: owner, timeoutMs: waitMs + runMs, runMs };
     try {
       const outcome = await ports.compute.run(runScriptTask, request, { ...options, signal });
       return outcome as ScriptOutcome;
@@ -120,15 +122,42 @@ async function runOnce(
       }
       return outcome;
     },
-    { repeat: "safe", timeoutMs: options.timeoutMs + scriptLimits.threadMs },
+    {
+      repeat: "safe",
+      timeoutMs: waitMs + 2 * threadMs + (config.timeout_ms ?? processTimeoutMs),
+    },
   );
 }
 
+/** What bounds one run, by what runs it. */
+function boundsOf(
+  { timeout_ms, memory_mb }: ScriptConfig,
+  language: ScriptLanguage,
+): Pick<ScriptRequest, "timeoutMs" | "memoryMb"> {
+  const most = scriptLimits;
+  if (language === "python") {
+    const memoryMb = memory_mb ?? most.processMemoryMb;
+    const timeoutMs = timeout_ms ?? most.processTimeoutMs;
+    return { timeoutMs, memoryMb: Math.max(memoryMb, most.processMemoryMbMin) };
+  }
+  const timeoutMs = Math.min(timeout_ms ?? most.timeoutMs, most.timeoutMsMax);
+  return { timeoutMs, memoryMb: Math.min(memory_mb ?? most.memoryMb, most.memoryMbMax) };
+}
+
+type Code = Pick<ScriptFile, "code" | "language" | "entry"> & Pick<ScriptRequest, "file">;
+
 async function codeOf(
-  { file: name = "" }: ScriptConfig,
+  { code: own, file: name = "" }: ScriptConfig,
   { tenant, ports }: ToolPlace["context"],
-): Promise<string | null> {
-  return (await ports.scripts?.find({ tenant, name }))?.code ?? null;
+): Promise<Code | null> {
+  if (own !== undefined) {
+    return { code: own, language: "javascript", entry: null, file: "script.js" };
+  }
+  const found = await ports.scripts?.find({ tenant, name });
+  if (found === undefined || found === null) return null;
+  const { code, language, entry } = found;
+  const [module = ""] = name.split(".");
+  return { code, language, entry, file: `${module}.${language === "python" ? "py" : "js"}` };
 }
 
 /** What a script did to its thread, which is ended: only this call fails. Null: the script did nothing. */

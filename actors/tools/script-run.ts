@@ -23,6 +23,16 @@ export const scriptLimits = {
   memoryMb: 32,
   memoryMbMin: 1,
   memoryMbMax: 256,
+  /** The same of a process: default, least and most. */
+  processTimeoutMs: 10_000,
+  processTimeoutMsMax: 60_000,
+  processMemoryMb: 256,
+  processMemoryMbMin: 64,
+  processMemoryMbMax: 2_048,
+  /** Processes and threads at once, open files, and bytes of one file, in MiB. */
+  processes: 32,
+  openFiles: 256,
+  fileMib: 64,
   /** Its arguments and its result, characters of JSON. */
   argumentChars: 256 * 1_024,
   resultChars: 256 * 1_024,
@@ -42,6 +52,8 @@ export const scriptLimits = {
   waitMs: 30_000,
   /** Files of the operator's folder. */
   files: 500,
+  /** Functions of one module that are tools. */
+  moduleTools: 32,
   descriptionChars: 4_000,
 } as const;
 
@@ -68,10 +80,17 @@ export interface ScriptAnswer extends ScriptCall {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
+/** What a script is written in: JavaScript runs in QuickJS, Python in a sandboxed process. */
+export type ScriptLanguage = "javascript" | "python";
+
 /** One run. */
 export interface ScriptRequest {
-  /** JavaScript: a module with a default export. */
+  /** A module: of JavaScript with a default export, of Python with a function. */
   readonly code: string;
+  /** Default JavaScript. */
+  readonly language?: ScriptLanguage;
+  /** Of Python: the function; null: `run`. */
+  readonly entry?: string | null;
   /** Of its stacks and messages. */
   readonly file: string;
   readonly args: unknown;
@@ -87,7 +106,7 @@ export interface ScriptRequest {
 /** Why a script gave nothing. */
 export type ScriptFault = Extract<
   ErrorCode,
-  "SCRIPT_FAILED" | "DEADLINE" | "TASK_MEMORY" | "NOT_FOUND"
+  "SCRIPT_FAILED" | "DEADLINE" | "TASK_MEMORY" | "NOT_FOUND" | "SANDBOX_UNAVAILABLE"
 >;
 
 /** What came of a run. */
@@ -114,9 +133,12 @@ export interface ScriptTerms {
   readonly permissions: readonly Permission[];
 }
 
-/** A script of the operator's folder. */
+/** A tool of a file of the operator's folder. */
 export interface ScriptFile extends ScriptTerms {
   readonly code: string;
+  readonly language: ScriptLanguage;
+  /** Of Python: its function; null: `run`. */
+  readonly entry: string | null;
 }
 
 /** The scripts of the operator's folder, for the tenants that have them. */
@@ -125,13 +147,25 @@ export interface Scripts {
   find(of: { readonly tenant: string; readonly name: string }): Promise<ScriptFile | null>;
 }
 
+/** One of the tools of a file: those that are functions of a module have names of their own. */
+export interface ReadTool extends ScriptTerms {
+  readonly entry: string | null;
+}
+
 /** What reading a file of a script gives. */
 export type ReadScript =
-  | ({ readonly ok: true } & ScriptFile)
+  | {
+      readonly ok: true;
+      readonly code: string;
+      readonly language: ScriptLanguage;
+      readonly tools: readonly ReadTool[];
+    }
   | {
       readonly ok: false;
       readonly problem: string;
       /** Counted from 1, where it is known. */
       readonly line?: number;
       readonly column?: number;
+      /** The machine lacks what it needs: it may be readable later, as it is. */
+      readonly isUnready?: true;
     };

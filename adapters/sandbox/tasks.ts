@@ -1,15 +1,21 @@
-// The sandbox's work as tasks of the compute pool. A module of its own: a thread that runs scripts loads nothing else.
+// The sandboxes' work as tasks of the compute pool. A module of its own: a thread that runs scripts loads nothing else.
+// Its address says what no sandboxed process may see of the folders that it is shown: `?hidden=...`, once for each.
 
 import type { ReadScript, ScriptOutcome, ScriptRequest } from "../../actors/tools/script-run.ts";
 import type { SentScript } from "./read-script.ts";
-import { runScript } from "./run-script.ts";
+
+const hidden = new URL(import.meta.url).searchParams.getAll("hidden");
 
 /** Runs a script. */
 export async function runScriptTask(input: unknown): Promise<ScriptOutcome> {
-  return await runScript(input as ScriptRequest);
+  const request = input as ScriptRequest;
+  if (request.language === "python") {
+    return await (await import("./run-python.ts")).runPython(request, hidden);
+  }
+  return await (await import("./run-script.ts")).runScript(request);
 }
 
 /** Reads a file of a script. */
 export async function readScriptTask(input: unknown): Promise<ReadScript> {
-  return await (await import("./read-script.ts")).readScript(input as SentScript);
+  return await (await import("./read-script.ts")).readScript(input as SentScript, hidden);
 }

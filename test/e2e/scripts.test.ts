@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type Product, startProduct } from "../support/product.ts";
+import { hasSandbox, whyNoSandbox } from "../support/sandbox.ts";
 import { toolTalk } from "../support/tool-talk.ts";
 import type { Json } from "../support/wire-client.ts";
 
@@ -17,7 +18,8 @@ let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "troupe-scripts-"));
   await writeFile(join(folder, "gross.ts"), grossFile(19));
-  const config = `tools:\n  folder: ${folder}\n`;
+  await writeFile(join(folder, "bill.py"), BILL_IN_PYTHON);
+  const config = `tools:\n  scripts: ${folder}\n`;
   product = await startProduct({ env: { TROUPE_WORKERS: "2" }, config });
 });
 afterEach(() => product.provider.reset());
@@ -217,3 +219,63 @@ test("a file of the operator's folder is a tool by its name, anew when it change
 
   expect(await grossOf()).toEqual({ gross: "12.5" });
 });
+
+const BILL_IN_PYTHON = `
+def total(amounts: list[str], tools) -> dict:
+    """What amounts cost with tax.
+
+    Args:
+        amounts: Each as a number.
+    """
+    lines = tools.all(*[("calculator", {"expression": f"{one} * 1.19"}) for one in amounts])
+    whole = tools.calculator(expression=" + ".join(line["result"] for line in lines))
+    return {"total": whole["result"], "lines": len(lines)}
+
+def wrong(text: str):
+    """Fails."""
+    return int(text)
+
+def peeks(path: str):
+    """Looks around."""
+    import os
+    return [os.path.exists(path), os.path.exists("/proc/1/root" + path), "TROUPE_ADMIN_KEY" in os.environ]
+`;
+
+test.skipIf(!hasSandbox)(
+  `a module of Python is a tool for each of its functions, calls what it is granted, and sees nothing of the server${whyNoSandbox}`,
+  { timeout: 60_000 },
+  async () => {
+    const agent = await newAgent(
+      { tool: "calculator" },
+      { tool: "custom.bill.total", config: { tools: ["calculator"] } },
+      { tool: "custom.bill.wrong", name: "wrong" },
+      { tool: "custom.bill.peeks" },
+      { tool: "custom.bill.total", name: "mute" },
+    );
+    calling([
+      { name: "bill_total", arguments: { amounts: ["10", "0.1"] } },
+      { name: "bill_total", arguments: { amounts: "10" } },
+      { name: "wrong", arguments: { text: "x" } },
+      { name: "bill_peeks", arguments: { path: join(product.folder, "data") } },
+      { name: "mute", arguments: { amounts: ["1"] } },
+    ]);
+
+    const { id } = (await say(agent, "What is it?")).body;
+
+    const said = await results(id);
+    expect(said).toContainEqual({ total: "12.019", lines: 2 });
+    expect(said).toContainEqual([false, false, false]);
+    expect(said.flatMap(({ error }: Json) => (error === undefined ? [] : [error]))).toMatchObject([
+      { code: "INVALID", pointer: "/amounts" },
+      { code: "SCRIPT_FAILED", message: expect.stringMatching(/^ValueError: .* \(line 14\)$/) },
+      {
+        code: "SCRIPT_FAILED",
+        message: expect.stringContaining("calculator is not granted to this script"),
+      },
+    ]);
+    const offered = product.provider.calls()[0]?.tools.find(({ name }) => name === "bill_total");
+    expect(offered).toMatchObject({
+      schema: { properties: { amounts: { items: { type: "string" } } }, required: ["amounts"] },
+    });
+  },
+);

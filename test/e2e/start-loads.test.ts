@@ -157,6 +157,8 @@ const filesMax: Readonly<Record<string, number>> = {
   // What models take, measured in a worker and read on main, among them.
   "adapters/telemetry": 13,
   // With what asks whether there is room for what a request stores.
+  // What the compute pool can do of them, by name.
+  "adapters/sandbox": 1,
   "adapters/tenants": 10,
   "adapters/triggers": 5,
   "adapters/vault": 8,

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { runScriptTask, type ScriptOutcome } from "../../../actors/tools/script-run.ts";
 import { createComputePool } from "../../../runtime/threads/compute.ts";
 import type { ComputePool } from "../../../runtime/threads/compute-port.ts";
+import { processesOf } from "../../support/processes.ts";
+import { hasSandbox, whyNoSandbox } from "../../support/sandbox.ts";
 import { scriptRequest } from "../../support/scripts.ts";
 
 const url = new URL("../../../adapters/sandbox/tasks.js", import.meta.url).href;
@@ -34,3 +36,23 @@ test("a script that does not listen is ended with its thread, and those beside i
     value: "again",
   });
 });
+
+test.skipIf(!hasSandbox)(
+  `a sandboxed process goes with the thread that has started it${whyNoSandbox}`,
+  { timeout: 30_000 },
+  async () => {
+    const command = ["sleep", String(1_000_000 + process.pid)];
+    const code = `def run():\n    "Sleeps."\n    import subprocess\n    subprocess.run(${JSON.stringify(command)})\n`;
+    const python = { language: "python", file: "sleeps.py", args: {}, memoryMb: 256 } as const;
+    const request = scriptRequest(code, { ...python, timeoutMs: 25_000 });
+    const stop = new AbortController();
+    const options = { tenant: "tn_1", timeoutMs: 30_000, signal: stop.signal };
+
+    const running = pool.run(runScriptTask, request, options);
+    await expect.poll(() => processesOf(command), { timeout: 10_000 }).toHaveLength(1);
+    stop.abort();
+
+    await expect(running).rejects.toMatchObject({ code: "CANCELLED" });
+    await expect.poll(() => processesOf(command), { timeout: 5_000 }).toHaveLength(0);
+  },
+);
