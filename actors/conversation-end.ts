@@ -200,7 +200,7 @@ function recordOf(
     created_at: new Date(known.nowMs).toISOString(),
   } as const;
   if (outcome.status === "completed") {
-    const { text, routing, sources, nothingRelevant, degraded, usage, guardrails } =
+    const { text, routing, sources, nothingRelevant, degraded, usage, guardrails, engine } =
       outcome.result as TurnResult;
     return {
       content: text,
@@ -211,6 +211,7 @@ function recordOf(
       ...(nothingRelevant && { nothing_relevant: true }),
       ...(degraded && { degraded }),
       ...(guardrails && { guardrails }),
+      ...(engine && { engine }),
     };
   }
   const { code, message } = toldOfRun(outcome.error, entry.run);

@@ -5,6 +5,7 @@ import type { Log } from "../runtime/log.ts";
 import type { Channels } from "./channels/port.ts";
 import type { LeftRow } from "./channels/removed-message.ts";
 import type { Credentials } from "./credentials/port.ts";
+import type { EngineWorks } from "./engines/works.ts";
 import type { Files } from "./files.ts";
 import type { Ingest, Reembed } from "./ingestion/port.ts";
 import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts";
@@ -394,6 +395,8 @@ export interface Ports {
   /** Scripts of the operator; absent: there are none. */
   readonly scripts?: Scripts;
   readonly mcp: McpServers;
+  /** Work of engines; absent: there is none, as in a replay. */
+  readonly works?: EngineWorks;
   readonly compute: Compute;
   /** What things cost since this start. */
   readonly prices: Prices;

@@ -24,6 +24,8 @@ export interface Meter {
   reserve(call: string, promptTokens: number, attempt: number, model: string): void;
   /** The call has written more text. */
   wrote(call: string, text: string): void;
+  /** What the call has come to so far, where it says so itself. */
+  reached(call: string, usage: Usage): void;
   /** The call ended well; its reservation becomes what it really used. */
   settle(call: string, usage: Usage): void;
   /** A call that ended without an answer and is not paid. */
@@ -57,7 +59,9 @@ export async function metered<T extends object>(
   let hasCopied = false;
   const open = new Map<string, Usage>();
   const { prices } = context.ports;
-  const cut = (usage: Usage): Usage => spentOn(prices, usage.model ?? "", usage, null);
+  // What said itself what it has cost is taken at its word.
+  const cut = (usage: Usage): Usage =>
+    usage.spendMicros === undefined ? spentOn(prices, usage.model ?? "", usage, null) : usage;
   context.atEnd((write) => {
     // What a completed run used is in its result; calls that were lost on the way are not.
     const unpaid = isCompleted ? [] : [...open.values()].map(cut);
@@ -94,6 +98,9 @@ export async function metered<T extends object>(
       if (reserved === undefined) return;
       const completionTokens = reserved.completionTokens + tokensOf(text);
       open.set(call, { ...reserved, completionTokens });
+    },
+    reached(call, usage) {
+      if (open.has(call)) open.set(call, usage);
     },
     settle(call, usage) {
       open.delete(call);

@@ -52,9 +52,14 @@ async function answerTurn(
   const compiled = await loadAgent(context, input);
   const asked = await askedOf(context, input);
   const work = { compiled, asked, meter };
+  const { engine } = compiled.agent;
   if (compiled.graph !== null) refuseClientParts(asked.sent, input.agent);
   const said = await systemMessageFor(context, compiled.agent, input);
   const turn = { ...input, ...said };
+  if (engine != null) {
+    const { engineTurn } = await import("./engines/turn.ts");
+    return await engineTurn(context, turn, work);
+  }
   const result =
     compiled.graph === null
       ? await supervise(context, turn, work)

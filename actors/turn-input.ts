@@ -145,11 +145,20 @@ export interface Answer {
   readonly guardrails?: readonly Finding[];
 }
 
+/** Where the work of an engine that answered can be gone on with. */
+export interface EngineSession {
+  /** `en_`. */
+  readonly engine: string;
+  readonly session: string;
+}
+
 /** Result of a root run: everything a chat reply needs that the conversation does not know. */
 export interface TurnResult extends Answer {
   readonly routing: RoutingInfo;
   readonly trigger: { readonly name: string; readonly payload?: unknown } | null;
   readonly escalatedTo?: string;
+  /** Of an answer of an engine that keeps a session. */
+  readonly engine?: EngineSession;
   /** Sequences of steered messages this run has answered too. */
   readonly steered?: readonly number[];
   /** Those with a memory, who take in what was said after the turn. */

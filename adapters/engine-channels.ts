@@ -32,4 +32,5 @@ export const channels = {
   ended: "ended",
   scripts: "scripts",
   mcp: "mcp",
+  works: "works",
 } as const;

@@ -3,6 +3,7 @@
 // servers that are processes.
 
 import type { Channels } from "../actors/channels/port.ts";
+import type { EngineWorks } from "../actors/engines/works.ts";
 import type { McpServers } from "../actors/mcp/port.ts";
 import type { ProviderPurse } from "../actors/money/provider-call.ts";
 import type { Scripts } from "../actors/tools/script-run.ts";
@@ -13,7 +14,14 @@ import type { ConnectEngine } from "../runtime/threads/host.ts";
 import { type Config, childEnvironment } from "./config.ts";
 import { channels, channelsOf } from "./engine-channels.ts";
 import { serveFarPort } from "./far-port.ts";
-import { farChannels, farLaunches, farMcp, farSchedules, farScripts } from "./far-ports.ts";
+import {
+  farChannels,
+  farLaunches,
+  farMcp,
+  farSchedules,
+  farScripts,
+  farWorks,
+} from "./far-ports.ts";
 import type { AnswerHub } from "./llm/answer-hub.ts";
 import type { EndedBatch } from "./telemetry/ended-runs.ts";
 import type { ExportFigures } from "./telemetry/otlp/exporter.ts";
@@ -43,7 +51,9 @@ export interface EngineLines {
   exported(): ExportFigures | undefined;
   /** From now on scripts of the operator are found there; who asked before has waited. */
   findScriptsBy(scripts: Scripts): void;
-  /** Ends the processes of tool servers. */
+  /** From now on engines work there; who asked before has waited. */
+  workBy(works: () => Promise<EngineWorks & { end(): Promise<void> }>): void;
+  /** Ends the processes of tool servers, and the work of engines. */
   end(): Promise<void>;
 }
 
@@ -71,8 +81,10 @@ export async function engineLines(
   const kept = settleable<() => Promise<Schedules>>();
   let exporter: Exporter | undefined;
   const found = settleable<Scripts>();
+  const worked = settleable<ReturnType<typeof once<WorksAtWork>>>();
   const processes = toolServers(config, log, closed);
   const served = hasPaidCalls(config) ? await import("./money/purse-line.ts") : undefined;
+  let works: ReturnType<typeof once<WorksAtWork>> | undefined;
   const connect: ConnectEngine = (line) => {
     const named = channelsOf(line);
     named(channels.ended).receive((batch) => exporter?.take(batch as EndedBatch));
@@ -84,6 +96,7 @@ export async function engineLines(
       serveFarPort(named(channels.schedules), farSchedules, async () => (await kept.promise)()),
       serveFarPort(named(channels.scripts), farScripts, () => found.promise),
       serveFarPort(named(channels.mcp), farMcp, processes.port),
+      serveFarPort(named(channels.works), farWorks, async () => await (await worked.promise).get()),
     ];
     return () => {
       for (const end of ends) end?.();
@@ -101,8 +114,26 @@ export async function engineLines(
     },
     exported: () => exporter?.figures(),
     findScriptsBy: (port) => found.resolve(port),
-    end: processes.end,
+    workBy: (make) => {
+      works = once(make);
+      worked.resolve(works);
+    },
+    end: async () => {
+      await Promise.all([processes.end(), works?.made()?.then((one) => one.end())]);
+    },
   };
+}
+
+type WorksAtWork = EngineWorks & { end(): Promise<void> };
+
+/** Made when it is first asked for. */
+function once<T>(make: () => Promise<T>) {
+  let made: Promise<T> | undefined;
+  const get = (): Promise<T> => {
+    made ??= make();
+    return made;
+  };
+  return { get, made: () => made };
 }
 
 /** Loaded when the first one is asked. */

@@ -1,6 +1,7 @@
 // The ports that main serves for engines.
 
 import type { Channels } from "../actors/channels/port.ts";
+import type { EngineWorks } from "../actors/engines/works.ts";
 import type { McpServers } from "../actors/mcp/port.ts";
 import type { Scripts } from "../actors/tools/script-run.ts";
 import type { Launches, Schedules } from "../actors/triggers/port.ts";
@@ -31,3 +32,9 @@ export const farScripts: FarPort<Scripts> = { name: "scripts", calls: ["find"] }
 
 /** Servers of tools that are processes of the operator's: each is there once, on main. */
 export const farMcp: FarPort<McpServers> = { name: "tool servers", calls: ["list", "call"] };
+
+/** Work of engines: processes and what is open to other servers are there once, on main. */
+export const farWorks: FarPort<EngineWorks> = {
+  name: "engines",
+  calls: ["terms", "begin", "next", "say", "stop"],
+};

@@ -290,6 +290,7 @@ function keepUp(
     const { createSchedules } = await import("./triggers/schedules.ts");
     return createSchedules({ ...services, triggers: services.resources.kinds.triggers });
   });
+  lines.workBy(async () => (await import("./engine-works.ts")).openEngineWorks(options));
   stops.push(
     afterStart(0, async () => (await import("./triggers/keeping.ts")).keepTriggers(keeping)),
   );

@@ -27,7 +27,14 @@ import { createRerankers } from "./embed/rerankers.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
 import { channels, channelsOf } from "./engine-channels.ts";
 import { farPort } from "./far-port.ts";
-import { farChannels, farLaunches, farMcp, farSchedules, farScripts } from "./far-ports.ts";
+import {
+  farChannels,
+  farLaunches,
+  farMcp,
+  farSchedules,
+  farScripts,
+  farWorks,
+} from "./far-ports.ts";
 import { searchesElsewhere } from "./knowledge/elsewhere.ts";
 import { fetchDocument } from "./knowledge/fetch-document.ts";
 import { createIngest } from "./knowledge/ingest.ts";
@@ -165,6 +172,7 @@ export const workerHost: WorkerHost<HostConfig> = {
       web: createWeb(out, open, tokens),
       ...{ files: laterFiles(tools.folders, compute), credentials: tokens },
       ...farPorts(line, tools),
+      ...(line && { works: farPort(line(channels.works), farWorks) }),
       mcp: laterMcp({ egress: out, open, tokens }, farPort(line?.(channels.mcp), farMcp)),
       compute,
       ...(config.guardMemory && { guards: createGuardFigures(config.guardMemory) }),

@@ -202,6 +202,15 @@ function trimmed(newestFirst: readonly PromptMessage[]): readonly PromptMessage[
   return oldestFirst[0]?.role === "assistant" ? oldestFirst.slice(1) : oldestFirst;
 }
 
+/** The message before the first one to answer; undefined: there is none. */
+export async function loadPrevious(
+  context: RunContext<Ports>,
+  reference: TurnReference,
+): Promise<MessageRecord | undefined> {
+  const [before] = await page(context, reference, reference.sequences[0] ?? 1, 1);
+  return before;
+}
+
 async function page(
   context: RunContext<Ports>,
   reference: TurnReference,

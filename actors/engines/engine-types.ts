@@ -1,7 +1,14 @@
 // The types of engines: what `config` of each holds.
 
 import type { EngineType } from "../records/engine.ts";
-import { type TSchema, Type } from "../schema.ts";
+import type { TSchema } from "../schema.ts";
+import {
+  checkPlugin,
+  codeAgentConfig,
+  managedAgentConfig,
+  type PluginConfig,
+  pluginConfig,
+} from "./agent-configs.ts";
 import { checkDirectOps, type DirectOpsConfig, directOpsConfig } from "./direct-ops.ts";
 
 type Config = Readonly<Record<string, unknown>>;
@@ -13,15 +20,16 @@ export interface EngineTypeRules {
   check?(config: Config): void;
 }
 
-const any = Type.Record(Type.String(), Type.Unknown());
-
 /** All of them. */
 export const engineTypeRules: Readonly<Record<EngineType, EngineTypeRules>> = {
   direct_ops: {
     config: directOpsConfig,
     check: (config) => checkDirectOps(config as unknown as DirectOpsConfig),
   },
-  code_agent: { config: any },
-  managed_agent: { config: any },
-  plugin: { config: any },
+  code_agent: { config: codeAgentConfig },
+  managed_agent: { config: managedAgentConfig },
+  plugin: {
+    config: pluginConfig,
+    check: (config) => checkPlugin(config as unknown as PluginConfig),
+  },
 };

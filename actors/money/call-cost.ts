@@ -7,6 +7,7 @@ import type { Ports, Usage } from "../ports.ts";
 import { unitsOf } from "../records/price.ts";
 import { estimatedCost } from "./bound.ts";
 import { dearer, type ModelPrice, spendMicros } from "./catalogue.ts";
+import type { BudgetLine } from "./lines.ts";
 import type { Reserved } from "./messages.ts";
 
 /** What a model call came to. `model`: the one of a chain that answered. */
@@ -44,14 +45,36 @@ function guessed(named: string, guess: string, model: string): RuntimeError {
 export function costOf(
   { prices }: Pick<Ports, "prices">,
   { price, promptTokens }: PricedCall,
-  asked: string,
+  asked: string | WorkBound,
   { usage, model }: CallResult,
 ): number {
+  // Work says itself what it has cost.
+  if (typeof asked !== "string") return usage.spendMicros ?? 0;
   const answered = modelsOfChain(asked).length > 1 && model !== undefined ? model : asked;
   const counted = spendMicros(prices.modelPrice(answered) ?? price, usage);
   if (usage.estimated !== true) return counted;
   const { completionTokens: completion } = usage;
   return Math.max(counted, estimatedCost(price, { prompt: promptTokens, completion }));
+}
+
+/** Of work that is no call of a model: who does it, and what it may cost, in millionths; null: anything. */
+export interface WorkBound {
+  readonly name: string;
+  readonly maxMicros: number | null;
+}
+
+/** Its tokens cost nothing by themselves. */
+export const freeWork: ModelPrice = { inputMicros: 0, outputMicros: 0 };
+
+/** What is reserved for work: all that it may cost. @throws PRICE_UNKNOWN. */
+export function workAsked(lines: readonly BudgetLine[], { name, maxMicros }: WorkBound) {
+  if (maxMicros === null) {
+    const text = `A budget limits this work, and the engine "${name}" may cost anything: its operator sets max_cost.`;
+    throw new RuntimeError("PRICE_UNKNOWN", text, { engine: name });
+  }
+  const of = { promptMicros: maxMicros, outputMicros: 0, tokens: 1, tokensMin: 1 };
+  const ask = { type: "reserve", lines, ...of, needMicros: maxMicros } as const;
+  return { price: freeWork, promptTokens: 0, ask };
 }
 
 /** Every try found others there before it. */

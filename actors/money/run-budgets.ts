@@ -18,8 +18,11 @@ import {
   costOf,
   crowded,
   exhausted,
+  freeWork,
   type PricedCall,
   priceOf,
+  type WorkBound,
+  workAsked,
 } from "./call-cost.ts";
 import { hasBudgets, linesOf, type Payer } from "./lines.ts";
 import {
@@ -79,16 +82,17 @@ export class RunBudgets {
     key: string,
     request: LlmRequest,
     call: (request: LlmRequest) => Promise<T>,
+    work?: WorkBound,
   ): Promise<T> {
     const context = this.#context;
     const isDone = context.isStored(key);
-    if (!isDone) await this.#reserve(key, request);
+    if (!isDone) await this.#reserve(key, request, work);
     const paid = this.#calls.get(key);
     if (paid === undefined) {
       const result = await call(request);
       // An earlier life has reserved it.
       if (isDone && context.isStored(askKey(key, 1)))
-        await this.#settleStored(key, request, result);
+        await this.#settleStored(key, request, result, work);
       return result;
     }
     let result: T;
@@ -98,8 +102,20 @@ export class RunBudgets {
       if (!context.signal.aborted) await this.#settle(paid, cutCost(paid));
       throw error;
     }
-    await this.#settle(paid, costOf(context.ports, paid, request.model, result));
+    await this.#settle(paid, costOf(context.ports, paid, work ?? request.model, result));
     return result;
+  }
+
+  /**
+   * Has work done that says itself what it has cost, within the budgets: what it may cost at most is reserved.
+   * @throws BUDGET_EXHAUSTED; PRICE_UNKNOWN for work that a budget limits and that may cost anything.
+   */
+  async payWork<T extends CallResult>(
+    key: string,
+    bound: WorkBound,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    return await this.pay(key, { model: "", messages: [], stream: false }, work, bound);
   }
 
   /** The requests of a call that is being made; undefined when nothing limits it. */
@@ -139,15 +155,15 @@ export class RunBudgets {
     if (call !== undefined) call.isUnpaid = true;
   }
 
-  async #reserve(key: string, request: LlmRequest): Promise<void> {
+  async #reserve(key: string, request: LlmRequest, work?: WorkBound): Promise<void> {
     const context = this.#context;
     const { llm } = context.ports;
-    if (llm.isBuiltin(request.model)) return;
+    if (work === undefined && llm.isBuiltin(request.model)) return;
     if (!context.isStored(atKey(key, 1)) && !(await hasBudgets(context))) return;
     let place: string | null = null;
     for (let number = 1; number <= limits.budgetTries; number += 1) {
       const isOld = context.isStored(atKey(key, number));
-      const asked = await this.#asked(key, request, number);
+      const asked = await this.#asked(key, request, number, work);
       if (asked === null) return;
       const { ask, price, promptTokens } = asked;
       const known = context.ports.marks?.of(context.tenant, ask.lines) ?? null;
@@ -179,6 +195,7 @@ export class RunBudgets {
     key: string,
     request: LlmRequest,
     number: number,
+    work: WorkBound | undefined,
   ): Promise<
     (PricedCall & { readonly ask: Call["ask"] & { readonly needMicros: number } }) | null
   > {
@@ -186,6 +203,7 @@ export class RunBudgets {
     const nowMs = await context.now(atKey(key, number));
     const lines = await linesOf(context, this.#payer, nowMs);
     if (lines.length === 0) return null;
+    if (work !== undefined) return workAsked(lines, work);
     const price = priceOf(context.ports, request.model);
     const promptTokens = promptTokensMax(request);
     const most = request.maxTokens ?? limits.budgetAnswerTokens;
@@ -330,15 +348,21 @@ export class RunBudgets {
   }
 
   /** Of a call whose result an earlier life has stored, and perhaps not told. */
-  async #settleStored(key: string, request: LlmRequest, result: CallResult): Promise<void> {
+  async #settleStored(
+    key: string,
+    request: LlmRequest,
+    result: CallResult,
+    work: WorkBound | undefined,
+  ): Promise<void> {
     const context = this.#context;
     let number = 1;
     while (context.isStored(askKey(key, number + 1))) number += 1;
     if (context.isStored(settleKey(callOf(key, number)))) return;
     this.#closeAtEnd(key, number);
-    const price = priceOf(context.ports, request.model);
+    const price = work ? freeWork : priceOf(context.ports, request.model);
     const promptTokens = promptTokensMax(request);
-    const micros = costOf(context.ports, { price, promptTokens }, request.model, result);
+    const asked = work ?? request.model;
+    const micros = costOf(context.ports, { price, promptTokens }, asked, result);
     await this.#tell(callOf(key, number), micros);
   }
 

@@ -111,6 +111,9 @@ export const agentInput = Type.Object(
     skills: Type.Optional(nullable(skillUses)),
     /** What is checked of what it is told, gives and shows, in order. */
     guardrails: Type.Optional(nullable(guardrails)),
+    /** What answers in place of a model, and where it works if not where the engine says. */
+    engine: Type.Optional(nullable(Type.String({ pattern: "^en_[A-Za-z0-9]{1,61}$" }))),
+    target: Type.Optional(nullable(Type.String({ pattern: "^tg_[A-Za-z0-9]{1,61}$" }))),
     /** What its runs are kept within. */
     constraints: Type.Optional(nullable(agentConstraints)),
   },

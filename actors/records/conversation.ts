@@ -16,8 +16,8 @@ import type { TenantLimits } from "./tenant-limits.ts";
 
 /** Which action the router took and why. */
 export interface RoutingInfo {
-  /** `TEAM`: the members of a team, and how it goes on. `REMOTE_AGENT`: an agent elsewhere. */
-  readonly selected_action: "SUB_AGENT" | "SUPERVISOR" | "TEAM" | "REMOTE_AGENT";
+  /** `TEAM`: the members of a team, and how it goes on. `REMOTE_AGENT`: an agent elsewhere. `ENGINE`: that of the agent. */
+  readonly selected_action: "SUB_AGENT" | "SUPERVISOR" | "TEAM" | "REMOTE_AGENT" | "ENGINE";
   readonly action_name: string;
   readonly reason: string;
   readonly intent: string;
@@ -25,7 +25,15 @@ export interface RoutingInfo {
   readonly confidence: number;
   /** Below it a choice is in doubt. */
   readonly threshold: number;
-  readonly method: "keyword" | "semantic" | "model" | "graph" | "only" | "team" | "remote";
+  readonly method:
+    | "keyword"
+    | "semantic"
+    | "model"
+    | "graph"
+    | "only"
+    | "team"
+    | "remote"
+    | "engine";
   readonly candidates: readonly {
     readonly name: string;
     readonly key: string;
@@ -222,6 +230,8 @@ export interface MessageRecord extends WithFindings {
   readonly nothing_relevant?: true;
   readonly degraded?: Degraded;
   readonly usage?: Usage;
+  /** Of an answer of an engine: where its work can be gone on with. */
+  readonly engine?: { readonly engine: string; readonly session: string };
   /** An answer that was cut: by an interrupt, a cancel or a failure. */
   readonly status?: "completed" | "interrupted" | "cancelled" | "failed";
   readonly error?: { readonly code: string; readonly message: string };

@@ -42,6 +42,8 @@ export const emptyAgent: Agent = {
   tools: null,
   skills: null,
   guardrails: null,
+  engine: null,
+  target: null,
   constraints: null,
   version: 1,
   ...times,

@@ -80,6 +80,7 @@ export const routingSchema = named(
         Type.Literal("SUPERVISOR"),
         Type.Literal("TEAM"),
         Type.Literal("REMOTE_AGENT"),
+        Type.Literal("ENGINE"),
       ]),
       action_name: text,
       reason: text,

@@ -59,6 +59,7 @@ export async function checkAgent(
   }
   checkModel(set);
   checkDomains(next.agent.constraints?.allowed_domains ?? []);
+  checkEngine(next);
   checkFallback(next, set);
   await checkCanary(place, next, set);
   await checkGraph(place, next, set);
@@ -121,6 +122,15 @@ function checkModel(set: Fields): void {
   const name = set["model_name"];
   const problem = typeof name === "string" ? chainProblem(name) : undefined;
   if (problem !== undefined) throw invalid(problem, "/model_name");
+}
+
+function checkEngine({ agent }: AgentRow): void {
+  const { engine, target, graph_definition: graph } = agent;
+  if (engine == null && target != null) {
+    throw invalid("A target is where an engine works: the agent has none.", "/target");
+  }
+  if (engine == null || graph == null) return;
+  throw invalid("Either an engine answers for an agent or a graph.", "/engine");
 }
 
 function checkDomains(domains: readonly string[]): void {

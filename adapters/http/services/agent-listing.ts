@@ -11,7 +11,7 @@ import type { Listing } from "./record-index.ts";
 export const agentListing: Listing = {
   ...{ name: "agent", path: "agents", table: agentTables.agents },
   searched: ["name", "description"],
-  filters: ["name", "model_name", "prompt_id"],
+  filters: ["name", "model_name", "prompt_id", "engine", "target"],
   sorts: ["name", "model_name"],
   properties: agentInput.properties,
   recordOf: (value) => (value as AgentRow).agent,
@@ -32,5 +32,10 @@ export function agentLinks({ agent, subAgents }: AgentRow): Readonly<Record<stri
   const ofTools = useLinks(agent.tools ?? [], "/tools");
   const ofSkills = skillLinks(agent.skills ?? [], "/skills");
   const ofGraph = graphLinks(agent.graph_definition, "/graph_definition");
-  return { ...ofPrompt, ...ofTools, ...ofSkills, ...ofGraph, ...Object.fromEntries(ofSubAgents) };
+  const { engine, target } = agent;
+  return {
+    ...{ ...ofPrompt, ...ofTools, ...ofSkills, ...ofGraph, ...Object.fromEntries(ofSubAgents) },
+    ...(engine != null && { "/engine": engine }),
+    ...(target != null && { "/target": target }),
+  };
 }
