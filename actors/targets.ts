@@ -46,6 +46,16 @@ export function targetNamed(id: string): string {
   return `${kind.charAt(0).toUpperCase()}${kind.slice(1)} ${id}`;
 }
 
+/** The name of a target by its current row; undefined when it is not there. */
+export function targetName(row: unknown): string | undefined {
+  const { agent, record } = (row ?? {}) as { agent?: NamedRecord; record?: NamedRecord };
+  return agent?.name ?? record?.name;
+}
+
+interface NamedRecord {
+  readonly name?: string;
+}
+
 /** What a target's current row says about a message that is accepted now. */
 export interface Accepting {
   readonly version: number;

@@ -26,10 +26,13 @@ import type { AnswerHub } from "./llm/answer-hub.ts";
 import type { EndedBatch } from "./telemetry/ended-runs.ts";
 import type { ExportFigures } from "./telemetry/otlp/exporter.ts";
 
-/** Who exports runs that have ended. */
+/** What is told of runs before anybody listens: the first one has it. */
+const EARLY_MAX = 100;
+
+/** Who exports runs that have ended, or writes their logs. */
 interface Exporter {
   take(batch: EndedBatch): void;
-  figures(): ExportFigures;
+  figures?(): ExportFigures;
 }
 
 /** Main's ends of the lines. */
@@ -79,7 +82,12 @@ export async function engineLines(
   const sent = settleable<() => Promise<Channels>>();
   const begun = settleable<Launches>();
   const kept = settleable<() => Promise<Schedules>>();
-  let exporter: Exporter | undefined;
+  const exporters: Exporter[] = [];
+  const early: EndedBatch[] = [];
+  const told = (batch: EndedBatch): void => {
+    for (const one of exporters) one.take(batch);
+    if (exporters.length === 0 && early.length < EARLY_MAX) early.push(batch);
+  };
   const found = settleable<Scripts>();
   const worked = settleable<ReturnType<typeof once<WorksAtWork>>>();
   const processes = toolServers(config, log, closed);
@@ -87,7 +95,7 @@ export async function engineLines(
   let works: ReturnType<typeof once<WorksAtWork>> | undefined;
   const connect: ConnectEngine = (line) => {
     const named = channelsOf(line);
-    named(channels.ended).receive((batch) => exporter?.take(batch as EndedBatch));
+    named(channels.ended).receive((batch) => told(batch as EndedBatch));
     const ends = [
       hub?.connect(named(channels.answers)),
       served?.servePurse(named(channels.purse), () => paid.promise),
@@ -110,9 +118,10 @@ export async function engineLines(
     launchBy: (port) => begun.resolve(port),
     scheduleBy: (port) => kept.resolve(port),
     endedTo: (to) => {
-      exporter = to;
+      exporters.push(to);
+      for (const batch of early.splice(0)) to.take(batch);
     },
-    exported: () => exporter?.figures(),
+    exported: () => exporters.find((one) => one.figures !== undefined)?.figures?.(),
     findScriptsBy: (port) => found.resolve(port),
     workBy: (make) => {
       works = once(make);

@@ -17,6 +17,7 @@ import { type EngineLines, hasPaidCalls } from "./engine-lines.ts";
 import { createFrontAuth } from "./front-auth.ts";
 import { gatewaySettings, keepChannels, type Preparation } from "./front-channels.ts";
 import { createKnowledge } from "./front-knowledge.ts";
+import { createFrontLogs } from "./front-logs.ts";
 import { createFrontMemories } from "./front-memory.ts";
 import { type LookAtProviders, listModels, lookAtProviders } from "./front-providers.ts";
 import { createFrontPurse, type FrontPurse } from "./front-purse.ts";
@@ -124,7 +125,7 @@ export interface Front {
   readonly opened: FrontServer;
   /** Ends what goes on beside requests. */
   stop(): void;
-  /** Tells in the audit which refusals were counted and not told yet. */
+  /** Tells in the audit which refusals were counted and not told yet, and writes the logs of agents. */
   tellRefusals(): Promise<void>;
 }
 
@@ -152,8 +153,8 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const sessions = createSessions(http.sessionMs);
   let server: Server | undefined;
   const providers = lookAtProviders(config, options.providerMemory);
+  const logs = createFrontLogs({ ...options, log: diary });
   const metrics = metricsOf(options, services, providers, () => server?.connections() ?? 0);
-  const isLocal = ["127.0.0.1", "::1", "localhost"].includes(config.host);
   const builtin = config.providers.length === 0;
   const routes: Route[] = [
     ...proxyRoutes(services),
@@ -164,7 +165,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     mcpRoute(services, packageVersion),
     ...consoleRoutes(assets, { builtin, providers: config.providers.map(({ name }) => name) }),
     ...createLoginRoutes(sessions, signInAudit(system.tables)),
-    metricsRoute({ type: METRICS_TYPE, isPublic: isLocal, text: () => metrics.text() }),
+    metricsRoute({ type: METRICS_TYPE, isPublic: isLocal(config), text: () => metrics.text() }),
   ];
   const keys = createKeyStore({
     tables: system.tables,
@@ -201,7 +202,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   server = opened.server;
   const stops = {
     stop: both(stop, opened.stop),
-    tellRefusals: () => ended(audit, services.refusals),
+    tellRefusals: () => ended(audit, services.refusals, logs),
   };
   return { server, door, services, keys, sessions, url: opened.url, opened, ...stops };
 }
@@ -394,6 +395,8 @@ function afterStart(ms: number, begin: () => Promise<() => void>): () => void {
     stop?.();
   };
 }
+
+const isLocal = ({ host }: Config): boolean => ["127.0.0.1", "::1", "localhost"].includes(host);
 
 function hostsOf({ host, http }: Config): readonly string[] {
   return [...http.allowedHosts, host];

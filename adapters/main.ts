@@ -24,7 +24,7 @@ import { layoutTaskName } from "./graphs/task-name.ts";
 import type { HandOver } from "./hand-over.ts";
 import type { RequestLine } from "./http/request-line.ts";
 import { searchTaskName } from "./knowledge/elsewhere.ts";
-import { processLog } from "./process-log.ts";
+import { processLog, toldOf } from "./process-log.ts";
 import { providerMemory } from "./provider-memory.ts";
 import type { RestartState } from "./restart/state.ts";
 import { scriptTasks } from "./sandbox/pool-tasks.ts";
@@ -46,7 +46,7 @@ import type { HostConfig } from "./worker-host.ts";
 export async function serve(): Promise<number> {
   try {
     const config = await loadConfig();
-    const log = processLog(config);
+    const { log, end } = await processLog(config);
     // Listened to before there is anything to stop, so that an early signal is not lost.
     const asked = listenToSignals(config.file !== null);
     const takeOver = isSuccessor() ? await takeOverWith(config, log) : null;
@@ -64,7 +64,7 @@ export async function serve(): Promise<number> {
       if (how === "stopped") await stop(running, log);
       break;
     }
-    log.flush();
+    await end();
     return 0;
   } catch (error) {
     if (!(error instanceof RuntimeError)) throw error;
@@ -160,7 +160,7 @@ function hostConfig(
     tools: config.tools,
     integrations: config.integrations,
     webhooks: config.webhooks,
-    tellsEnds: config.telemetry.otlp.endpoint !== null,
+    tells: toldOf(config),
   };
 }
 

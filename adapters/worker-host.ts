@@ -54,7 +54,7 @@ import { createMemories } from "./memory/memories.ts";
 import { linePurse } from "./money/purse-line.ts";
 import { createPoolParser } from "./parse/pool-parser.ts";
 import { headerOpener, rowSeals } from "./secret-rows.ts";
-import { tellEnded } from "./telemetry/ended-runs.ts";
+import { type RunTeller, tellRuns } from "./telemetry/ended-runs.ts";
 import { createGenAiFigures, measured } from "./telemetry/gen-ai-figures.ts";
 import { createGuardFigures } from "./telemetry/guard-figures.ts";
 import { createMissedVectors } from "./telemetry/missed-vectors.ts";
@@ -86,8 +86,8 @@ export type HostConfig = Pick<
     readonly providerMemory: SharedArrayBuffer;
     /** Where it is measured what models take; see `gen-ai-figures.ts`. Default: nowhere. */
     readonly genAiMemory?: SharedArrayBuffer;
-    /** Whether main is told of runs that end, to export them. Default: not. */
-    readonly tellsEnds?: boolean;
+    /** Whether main is told of runs that end, or that begin and end. Default: not. */
+    readonly tells?: "ends" | "all" | undefined;
     /** Changes with every start of the machine; "" where nobody knows. */
     readonly boot: string;
     /** Why webhooks, tools and other agents are not called; default: they are. */
@@ -178,10 +178,11 @@ export const workerHost: WorkerHost<HostConfig> = {
       ...(config.guardMemory && { guards: createGuardFigures(config.guardMemory) }),
       prices: createPrices(config.prices),
       ...{ marks: new Marks(config.boot || null), log },
-      ...(line && config.tellsEnds && { ended: tellEnded(line(channels.ended)) }),
+      ...(line && config.tells && { runs: tellRuns(line(channels.ended), config.tells === "all") }),
     };
   },
-  runEnded: (ports, tenant, run) => (ports as Told).ended?.(tenant, run),
+  runBegun: (ports, tenant, run) => (ports as Told).runs?.begun(tenant, run),
+  runEnded: (ports, tenant, run) => (ports as Told).runs?.ended(tenant, run),
 };
 
 function measuredLlm(config: HostConfig, log: Log, weightOf: WeightOf): Llm {
@@ -190,9 +191,9 @@ function measuredLlm(config: HostConfig, log: Log, weightOf: WeightOf): Llm {
   return genAiMemory === undefined ? llm : measured(llm, createGenAiFigures(genAiMemory));
 }
 
-/** Beside the ports of runs: who is told when one ends. */
+/** Beside the ports of runs: who is told when one begins and ends. */
 interface Told {
-  readonly ended?: (tenant: string, run: string) => void;
+  readonly runs?: RunTeller;
 }
 
 /** What main does for an engine. */

@@ -30,6 +30,14 @@ A file \`settings.json\` beside \`troupe.yaml\` (without one: in the folder that
 further settings by the same names, all but \`channels\`, with less weight than \`troupe.yaml\` and variables:
 \`{"agents": {"max_running": 20}}\`. What is wrong in it ends the start as well.
 
+Log files of \`logs\` that somebody else has moved (logrotate) are opened again at SIGHUP, or within 5 s. Of agents,
+\`agents/NAME.log\` has the lines of \`GET /v2/agents/{id}/logs\` from \`info\` on (\`log_level: debug\`: all), those of
+other tenants than \`tn_default\` in a folder named by the tenant's id; agents of one name in one tenant share a file. What
+a name has that cannot stand in a file's name becomes \`_\`, with a mark at its end. They are in clear where
+\`encryption\` is on, hold no more than the API shows, and stay when a tenant is removed. A stop keeps in
+\`agent-logs.json\` of the data folder how far it came, and the next start goes on there; after a crash a line may be there
+twice, by its \`id\`, and runs that began and ended in the last seconds may be missing.
+
 \`LANGCHAIN_API_URL\` and \`VECTOR_DB_URL\` may be set and have no effect, which the log says at the start: models
 are reached through \`providers\`, and knowledge is kept in the data folder.
 

@@ -18,6 +18,8 @@ export interface LogOptions {
   readonly secrets: readonly string[];
   /** Takes each line. Default: standard error. */
   readonly write?: (line: string) => void;
+  /** Takes each line as well. Default: nobody. */
+  readonly also?: (line: string) => void;
 }
 
 /** The process's log. */
@@ -75,6 +77,11 @@ function open(options: LogOptions, redact: (line: string) => string): Opened {
   const out = options.write
     ? { write: options.write, flushSync: () => undefined }
     : library.destination({ dest: 2, sync: false, minLength: 0, maxLength: HELD_BYTES_MAX });
+  const { also } = options;
+  const both = (line: string): void => {
+    out.write(line);
+    also?.(line);
+  };
   const logger = library.pino(
     {
       level: options.level,
@@ -82,7 +89,7 @@ function open(options: LogOptions, redact: (line: string) => string): Opened {
       timestamp: library.stdTimeFunctions.isoTime,
       hooks: { streamWrite: redact },
     },
-    out,
+    also === undefined ? out : { write: both },
   );
   return { logger, flush: () => out.flushSync() };
 }

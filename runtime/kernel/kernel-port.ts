@@ -41,6 +41,8 @@ export interface KernelOptions {
   /** Shares of a tenant where tenants take turns. Default: one each. */
   readonly weightOf?: WeightOf | undefined;
   readonly limits?: Partial<KernelLimits>;
+  /** Told of each root run when it begins to work, also when it is taken up again. Must not throw. */
+  readonly runBegun?: ((tenant: string, run: string) => void) | undefined;
   /** Told of each root run when it ends, before that is committed. Must not throw. */
   readonly runEnded?: ((tenant: string, run: string) => void) | undefined;
 }

@@ -170,7 +170,9 @@ export class RunHost implements RunsPort {
   startRun(run: Run): void {
     if (run.isStarted || run.outcome || run.tree.isDropped) return;
     run.isStarted = true;
-    const { attribution, blame, goingOn, limits } = this.#engine;
+    const { attribution, blame, goingOn, limits, options } = this.#engine;
+    const { tenant } = run.tree;
+    if (run.parent === null) options.runBegun?.(tenant, run.id);
     const barred = blame.ends(run.address, limits.failuresMax);
     if (barred) {
       run.end(run.outcomeOf({ error: barred }));
@@ -181,7 +183,7 @@ export class RunHost implements RunsPort {
     run.deadline = new RunDeadline(run);
     const context = new Context(run, this.#starts);
     goingOn
-      .turn(run.tree.tenant)
+      .turn(tenant)
       .then(() =>
         attribution.call(run.address, () =>
           run.definition.run(run.input as never, context as never),

@@ -39,6 +39,11 @@ export interface WorkerHost<Config = unknown> {
   /** Called once a thread; what it returns is `context.ports` of every run there. */
   createPorts(context: HostContext<Config>): unknown;
   /**
+   * Told of each root run when it begins to work, also when it is taken up again, with what `createPorts` gave.
+   * It must return at once and not throw. Default: nobody is told.
+   */
+  runBegun?(ports: unknown, tenant: string, run: string): void;
+  /**
    * Told of each root run when it ends, before that is committed, with what `createPorts` gave. It must
    * return at once and not throw. Default: nobody is told.
    */

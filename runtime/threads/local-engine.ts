@@ -96,6 +96,7 @@ export class LocalEngine implements Engines {
       toDoor: (item) => this.#up.push(item),
       toPeer: () => undefined,
       weightOf,
+      runBegun: host.runBegun?.bind(host, ports),
       runEnded: host.runEnded?.bind(host, ports),
     });
     this.#kernel = kernel;

@@ -145,6 +145,7 @@ class HostedWorker implements WorkerControl {
       handling: (unit, door) => this.#late.handle(unit, door),
       loads: this.#slot.loads,
       weightOf: this.#weightOf,
+      runBegun: this.#host.runBegun?.bind(this.#host, ports),
       runEnded: this.#host.runEnded?.bind(this.#host, ports),
     });
     setTimeout(() => this.#report(), REPORT_MS);

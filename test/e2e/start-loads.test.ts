@@ -135,7 +135,8 @@ const filesMax: Readonly<Record<string, number>> = {
   "actors/trace": 1,
   // In the catalog of workers, with what main says to triggers, and what tells those that listen.
   "actors/triggers": 15,
-  adapters: 60,
+  // With what begins the log files of agents, where there are any.
+  adapters: 61,
   "adapters/a2a": 3,
   "adapters/audit": 8,
   // What an engine asks channels through and their tables, on main and in a worker; whether there are any.

@@ -81,9 +81,9 @@ export function agentLogsRoute(services: Services): Route {
       const wanted = await requestOf(tenant, agent, query);
       const source = sourceOf(services, context);
       if (isFollowed(query)) return followed(source, wanted, last);
-      const { readLines } = await import("../services/agent-logs.ts");
+      const { lineView, readLines } = await import("../services/agent-logs.ts");
       const { lines, isCut } = await readLines(source, wanted);
-      return json(200, { data: lines.map(view), truncated: isCut });
+      return json(200, { data: lines.map(lineView), truncated: isCut });
     },
   });
 }
@@ -138,7 +138,11 @@ function followed(source: LogSource, wanted: LogRequest, last: string | undefine
   // From when it was asked for: a run may begin while the first look is under way.
   const fromMs = from?.atMs ?? wanted.sinceMs ?? Date.now();
   return eventStream(async ({ send, signal }) => {
-    const { agentLogLimits: limits, readLines } = await import("../services/agent-logs.ts");
+    const logs = await import("../services/agent-logs.ts");
+    const { agentLogLimits: limits, idOfLine, lineView, readLines } = logs;
+    const eventOf = (one: LogLine): SseEvent => ({
+      ...{ id: idOfLine(one), event: "line", data: JSON.stringify(lineView(one)) },
+    });
     /** Lines that were sent, of the runs that are still looked at. */
     const sent = new Map<string, number>();
     let sinceMs = fromMs;
@@ -148,8 +152,8 @@ function followed(source: LogSource, wanted: LogRequest, last: string | undefine
         ...{ ...wanted, sinceMs },
         ...{ limit: limits.lines, rows: limits.followRows },
       });
-      const fresh = lines.filter((one) => isAfter(one, from) && !sent.has(idOf(one)));
-      for (const one of fresh) sent.set(idOf(one), one.atMs);
+      const fresh = lines.filter((one) => isAfter(one, from) && !sent.has(idOfLine(one)));
+      for (const one of fresh) sent.set(idOfLine(one), one.atMs);
       if (fresh.length > 0) await send(fresh.map(eventOf));
       sinceMs = Math.max(sinceMs, now - limits.followBackMs);
       for (const [id, atMs] of sent) if (atMs < sinceMs) sent.delete(id);
@@ -190,18 +194,4 @@ function placeOf(id: string | null): Place | null {
 function isAfter(one: LogLine, from: Place | null): boolean {
   if (from === null || one.atMs !== from.atMs) return from === null || one.atMs > from.atMs;
   return one.run === from.run ? one.number > from.number : one.run > from.run;
-}
-
-const idOf = ({ atMs, run, number }: LogLine): string => `${atMs}.${run}.${number}`;
-
-const eventOf = (one: LogLine): SseEvent => ({
-  ...{ id: idOf(one), event: "line", data: JSON.stringify(view(one)) },
-});
-
-function view(one: LogLine): object {
-  const { level, message, run, agent, traceId, attributes, atMs } = one;
-  return {
-    ...{ id: idOf(one), time: new Date(atMs).toISOString(), level, message },
-    ...{ run_id: run, agent_key: agent, trace_id: traceId, attributes },
-  };
 }

@@ -85,6 +85,18 @@ export async function readLines(source: LogSource, request: LogRequest): Promise
   return { lines: shown, isCut: isCut || shown.length < lines.length };
 }
 
+/** Id of a line: places in a log are named by it. */
+export const idOfLine = ({ atMs, run, number }: LogLine): string => `${atMs}.${run}.${number}`;
+
+/** A line as it is shown and written. */
+export function lineView(line: LogLine): object {
+  const { level, message, run, agent, traceId, attributes, atMs } = line;
+  return {
+    ...{ id: idOfLine(line), time: new Date(atMs).toISOString(), level, message },
+    ...{ run_id: run, agent_key: agent, trace_id: traceId, attributes },
+  };
+}
+
 /** Rows of the agent's runs, newest first; null: there are more that are not looked at. */
 async function* runsOf(
   { system, sees }: LogSource,
@@ -110,7 +122,8 @@ async function* runsOf(
 }
 
 const RUN_MS = 3_600_000;
-const answers: ReadonlySet<string> = new Set(["supervisor", "workflow", "team", "flow"]);
+/** Kinds of root runs that have lines. */
+export const answers: ReadonlySet<string> = new Set(["supervisor", "workflow", "team", "flow"]);
 
 function isWanted(line: LogLine, { level, sinceMs, text }: LogRequest): boolean {
   if (lineLevels.indexOf(line.level) < lineLevels.indexOf(level)) return false;
