@@ -22,6 +22,7 @@ import { createFrontMemories } from "./front-memory.ts";
 import { type LookAtProviders, listModels, lookAtProviders } from "./front-providers.ts";
 import { createFrontPurse, type FrontPurse } from "./front-purse.ts";
 import { type FrontServer, openServer } from "./front-server.ts";
+import { afterStart, both, ended } from "./front-stops.ts";
 import { type BackupTold, backupRoutes } from "./http/admin/backup.ts";
 import { providersRoute } from "./http/admin/providers.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
@@ -369,31 +370,6 @@ async function purging(options: FrontOptions): Promise<() => void> {
       else startAgain();
     },
   });
-}
-
-async function ended(...counted: readonly { end(): Promise<void> }[]): Promise<void> {
-  await Promise.all(counted.map((one) => one.end()));
-}
-
-const both = (one: () => void, other: () => void) => (): void => {
-  one();
-  other();
-};
-
-/** What can wait begins when a start is over. @returns what stops it. */
-function afterStart(ms: number, begin: () => Promise<() => void>): () => void {
-  let stop: (() => void) | null = null;
-  let isStopped = false;
-  const timer = setTimeout(async () => {
-    stop = await begin();
-    if (isStopped) stop();
-  }, ms);
-  timer.unref();
-  return () => {
-    isStopped = true;
-    clearTimeout(timer);
-    stop?.();
-  };
 }
 
 const isLocal = ({ host }: Config): boolean => ["127.0.0.1", "::1", "localhost"].includes(host);

@@ -136,7 +136,7 @@ const filesMax: Readonly<Record<string, number>> = {
   // In the catalog of workers, with what main says to triggers, and what tells those that listen.
   "actors/triggers": 15,
   // With what begins the log files of agents, where there are any.
-  adapters: 61,
+  adapters: 62,
   "adapters/a2a": 3,
   "adapters/audit": 8,
   // What an engine asks channels through and their tables, on main and in a worker; whether there are any.
