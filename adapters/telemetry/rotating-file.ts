@@ -133,6 +133,7 @@ class OneFile implements RotatingFile {
     const found = await stat(this.#options.path).catch(() => null);
     this.#inode = found?.ino ?? 0;
     this.#bytes = found?.size ?? 0;
+    if (this.#bytes >= this.#options.bytesMax && this.#stream !== null) this.#rotate();
   }
 
   #rotate(): void {
