@@ -372,6 +372,12 @@ export interface Removals {
 }
 
 /** The ports of a worker. */
+/** What holds for agents that come from files, or were made under /agents/v1. */
+export interface AgentDefaults {
+  /** That their runs work, where they name no `max_runtime`. */
+  readonly timeoutSeconds: number;
+}
+
 export interface Ports {
   /** Where findings of guardrails are counted. Default: nowhere. */
   readonly guards?: GuardFigures;
@@ -400,6 +406,8 @@ export interface Ports {
   readonly compute: Compute;
   /** What things cost since this start. */
   readonly prices: Prices;
+  /** What holds for agents with an origin. Default: nothing. */
+  readonly agentDefaults?: AgentDefaults;
   /** What of budgets is flushed ahead. Default: each call that is limited waits for its own flush. */
   readonly marks?: Marks;
   /** What an operator should know. Default: nothing is said. */

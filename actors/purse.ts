@@ -10,6 +10,7 @@ import type { BudgetLine } from "./money/lines.ts";
 import type { PurseCallMessage } from "./money/messages.ts";
 import {
   close,
+  limitTold,
   type PurseState,
   purseReads,
   reserve,
@@ -47,6 +48,10 @@ export const purseActor = defineActor<PurseState | null, TakeMessage | PurseCall
         return settleBooked(state, message, turn);
       case "close":
         return close(state, message.run, turn);
+      case "count-calls":
+      case "await-limit":
+      case "unlimit":
+        return limitTold(state, message, turn);
       case "wake":
         turn.decideRun(message.run, message.key, null);
         return state;

@@ -5,6 +5,7 @@
 import { defineRun, type RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { showText, unseenBy } from "./answer/child.ts";
+import { keptWithin } from "./constraints/limited.ts";
 import { guarded } from "./guard/guarded.ts";
 import { limits } from "./limits.ts";
 import { noUsage } from "./money/spent.ts";
@@ -38,8 +39,10 @@ type Context = RunContext<Ports>;
 export const remoteAgentRun = defineRun<TurnInput, TurnResult, Ports>({
   kind: "remote-agent",
   run: (input, context) =>
-    metered(context, payerOf(input), (meter) =>
-      guarded(context, input, meter, (under, given) => answerRemotely(given, under, meter)),
+    keptWithin(context, input, (within, asked) =>
+      metered(within, payerOf(asked), (meter) =>
+        guarded(within, asked, meter, (under, given) => answerRemotely(given, under, meter)),
+      ),
     ),
 });
 

@@ -10,6 +10,7 @@ import { refuseClientParts } from "./answer/client-tools.ts";
 import { type Asked, loadAsked } from "./answer/history.ts";
 import { emitSources, hasPassages } from "./answer/sources.ts";
 import { type CompiledAgent, loadAgent } from "./compiled.ts";
+import { limited } from "./constraints/limited.ts";
 import { followHandoffs } from "./follow-handoff.ts";
 import { guarded } from "./guard/guarded.ts";
 import { limits } from "./limits.ts";
@@ -36,8 +37,10 @@ export const workflowRun = defineRun<TurnInput, TurnResult, Ports>({
 });
 
 function answerGuarded(input: TurnInput, context: RunContext<Ports>): Promise<TurnResult> {
-  return metered(context, payerOf(input), (meter) =>
-    guarded(context, input, meter, (under, given) => answerTurn(given, under, meter)),
+  return limited(context, input, (within, asked) =>
+    metered(within, payerOf(asked), (meter) =>
+      guarded(within, asked, meter, (under, given) => answerTurn(given, under, meter)),
+    ),
   );
 }
 

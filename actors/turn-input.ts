@@ -2,6 +2,7 @@
 // holding them: history is read from the conversation's records, so that no text is stored twice.
 
 import { type Address, address, addressParts } from "../runtime/address.ts";
+import type { LimitScope } from "./constraints/scope.ts";
 import type { Degraded } from "./knowledge/search.ts";
 import type { FinishReason, PromptMessage, ToolCall, Usage } from "./ports.ts";
 import type { PinnedPrompts } from "./prompts/prompt.ts";
@@ -31,6 +32,8 @@ export interface TurnReference extends GuardInput {
   readonly user?: string;
   /** API key that asked, for its budgets. */
   readonly keyId?: string;
+  /** Limits of the runs above. */
+  readonly limits?: readonly LimitScope[];
   /** What it may spend, with all runs below it. */
   readonly maxSpendMicros?: number;
   /** Values of the variables of the agent's prompt. */

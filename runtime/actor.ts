@@ -17,7 +17,7 @@
 // your own, and an order of messages that matters. Else it is a function.
 
 import type { Address } from "./address.ts";
-import type { ErrorData } from "./errors.ts";
+import type { ErrorData, RuntimeError } from "./errors.ts";
 
 /**
  * Data that may cross threads and be stored: null, undefined, booleans, numbers, strings, arrays,
@@ -142,7 +142,7 @@ export type Outcome =
   | {
       readonly status: "failed" | "cancelled" | "expired" | "exhausted";
       readonly error: ErrorData;
-      /** Text shown so far by the step that was cut, if any. */
+      /** Text shown so far, that of a step that was cut too, if any. */
       readonly shown?: string;
     };
 
@@ -293,6 +293,11 @@ export interface RunContext<Ports = Data> {
   steered(key: string): Promise<readonly Data[]>;
   /** The current time, as a step. */
   now(key: string): Promise<number>;
+  /**
+   * The run ends no later than `untilMs`, as `expired` with this error; waits in which its time stands still
+   * move that on. Said in each of its lives; what is later than its deadline says nothing.
+   */
+  limitTime(untilMs: number, error: RuntimeError): void;
   /**
    * Resolves when all that this run has done so far, what it asked for and what was answered, survives the
    * loss of power.

@@ -38,6 +38,7 @@ export const errorTable = {
   BALANCE_EXHAUSTED: fail(402),
   BUDGET_EXHAUSTED: fail(402),
   PRICE_UNKNOWN: fail(402),
+  LIMIT_REACHED: fail(402),
   FORBIDDEN: fail(403),
   TENANT_SUSPENDED: fail(403),
   ORIGIN_REFUSED: fail(403),

@@ -4,6 +4,7 @@
 import { defineRun, type RunContext } from "../../runtime/actor.ts";
 import { restingOn, showText, unseenBy } from "../answer/child.ts";
 import { loadAsked } from "../answer/history.ts";
+import { keptWithin } from "../constraints/limited.ts";
 import { guarded } from "../guard/guarded.ts";
 import type { Ports } from "../ports.ts";
 import { type Meter, metered, payerOf } from "../spend.ts";
@@ -25,8 +26,10 @@ export interface FlowInput extends TurnInput {
 export const flowRun = defineRun<FlowInput, TurnResult, Ports>({
   kind: "flow",
   run: (input, context) =>
-    metered(context, payerOf(input), (meter) =>
-      guarded(context, input, meter, (under, given) => runFlow(under, given, meter)),
+    keptWithin(context, input, (within, asked) =>
+      metered(within, payerOf(asked), (meter) =>
+        guarded(within, asked, meter, (under, given) => runFlow(under, given, meter)),
+      ),
     ),
 });
 

@@ -12,6 +12,8 @@ import type {
 } from "../../runtime/actor.ts";
 import type { Address } from "../../runtime/address.ts";
 import { fromErrorData } from "../../runtime/errors.ts";
+import { limitsOf } from "../constraints/of-context.ts";
+import type { LimitScope } from "../constraints/scope.ts";
 import type { Ports, ToolCall } from "../ports.ts";
 import type { ChatEvent } from "../records/conversation.ts";
 import type { Finding, GuardRef } from "../records/guardrail.ts";
@@ -55,11 +57,14 @@ function shownOf(text: string): Readonly<Record<string, unknown>> {
 /** A context whose shown text is checked. */
 export class GuardedContext implements RunContext<Ports>, WithGuard {
   readonly guard: Guard;
+  /** Limits that hold for the run. */
+  readonly scopes: readonly LimitScope[];
   readonly #inner: Inner;
   readonly #book: FindingsBook;
 
   constructor(inner: Inner, guard: Guard, book = new FindingsBook(inner)) {
     this.#inner = inner;
+    this.scopes = limitsOf(inner);
     this.guard = guard;
     this.#book = book;
   }
@@ -300,6 +305,9 @@ export class GuardedContext implements RunContext<Ports>, WithGuard {
   }
   steered(key: string): Promise<readonly Data[]> {
     return this.#inner.steered(key);
+  }
+  limitTime(...args: Parameters<Inner["limitTime"]>): void {
+    this.#inner.limitTime(...args);
   }
   flushed(): Promise<void> {
     return this.#inner.flushed();

@@ -71,6 +71,7 @@ export function scoreOf(reply: string): number | null {
 /** What ends the run, and is no failure of the judge: nobody is let through because the money is gone. */
 const ENDING: ReadonlySet<string> = new Set([
   ...["BUDGET_EXHAUSTED", "BALANCE_EXHAUSTED", "PRICE_UNKNOWN", "CANCELLED", "STEPS_EXHAUSTED"],
+  "LIMIT_REACHED",
 ]);
 
 /** Who asks, and where it is counted. */

@@ -67,7 +67,12 @@ export interface WorkBound {
 export const freeWork: ModelPrice = { inputMicros: 0, outputMicros: 0 };
 
 /** What is reserved for work: all that it may cost. @throws PRICE_UNKNOWN. */
-export function workAsked(lines: readonly BudgetLine[], { name, maxMicros }: WorkBound) {
+export function workAsked(
+  lines: readonly BudgetLine[],
+  { name, maxMicros: most }: WorkBound,
+  isPriced: boolean,
+) {
+  const maxMicros = most ?? (isPriced ? null : 0);
   if (maxMicros === null) {
     const text = `A budget limits this work, and the engine "${name}" may cost anything: its operator sets max_cost.`;
     throw new RuntimeError("PRICE_UNKNOWN", text, { engine: name });

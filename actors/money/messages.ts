@@ -3,6 +3,7 @@
 import { type Address, address, addressParts } from "../../runtime/address.ts";
 import type { AuditSource } from "../records/audit.ts";
 import type { Budget, BudgetPatch } from "../records/budget.ts";
+import type { CountedLimit } from "../records/constraints.ts";
 import type { Known } from "./ahead.ts";
 import type { BudgetLine } from "./lines.ts";
 import type { Booking, CallUse } from "./provider-call.ts";
@@ -15,6 +16,9 @@ export interface ReserveMessage {
   readonly call: string;
   readonly lines: readonly BudgetLine[];
   readonly promptMicros: number;
+  /** Limits of agents' runs that it counts for, and the tokens of its prompt. */
+  readonly limits?: readonly LimitLine[];
+  readonly promptTokens?: number;
   /** Price of a million tokens of the answer. */
   readonly outputMicros: number;
   readonly tokens: number;
@@ -34,6 +38,8 @@ export type Reserved =
       readonly type: "granted";
       readonly micros: number;
       readonly tokens: number;
+      /** Why they are fewer than were asked for, where a limit of an agent's run is the cause. */
+      readonly shortBy?: LimitState;
       /** Whether it may go out before it is flushed. */
       readonly isAhead: boolean;
       /** Marks that hold when this is flushed, by the line's `of`. */
@@ -50,6 +56,45 @@ export type Reserved =
       readonly place: string;
     };
 
+/** What becomes of one that counts for limits of agents' runs. */
+export type LimitedReserved =
+  | Reserved
+  /** One has too little; or others of the run hold what is left. */
+  | { readonly type: "limit"; readonly state: LimitState }
+  | { readonly type: "wait-limit"; readonly of: string };
+
+/** A limit of an agent's run: of money in millionths. */
+export interface LimitLine {
+  readonly limit: CountedLimit;
+  readonly run: string;
+  readonly most: number;
+}
+
+/** How it stands. */
+export interface LimitState extends LimitLine {
+  readonly used: number;
+}
+
+/** What a call came to. */
+export interface Spent {
+  readonly micros: number;
+  readonly tokens: number;
+}
+
+/** Calls of tools that are about to be made. The reply is a `CountedCalls`. */
+export interface CountCallsMessage {
+  readonly type: "count-calls";
+  readonly wanted: number;
+  /** What they count for. */
+  readonly accounts: readonly { readonly run: string; readonly most: number }[];
+}
+
+/** How many there is room for, and in whose account there is no more. */
+export interface CountedCalls {
+  readonly granted: number;
+  readonly full: { readonly run: string; readonly most: number } | null;
+}
+
 /** What a purse is told about calls. */
 export type PurseCallMessage =
   | ReserveMessage
@@ -59,7 +104,21 @@ export type PurseCallMessage =
       readonly run: string;
       readonly call: string;
       readonly micros: number;
+      /** Absent: as many as were reserved. */
+      readonly tokens?: number;
+      /** It was not made, or nothing of it counts. */
+      readonly isFree?: true;
     }
+  | CountCallsMessage
+  /** A run waits until a limit has more room. */
+  | {
+      readonly type: "await-limit";
+      readonly of: string;
+      readonly run: string;
+      readonly key: string;
+    }
+  /** A run with limits has ended: its accounts go. */
+  | { readonly type: "unlimit"; readonly run: string }
   /** A call with a booking has ended. `use` null: nobody knows what it came to. `isFree`: nothing is paid. */
   | {
       readonly type: "book";

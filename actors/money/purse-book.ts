@@ -5,14 +5,26 @@
 
 import type { Loaded, ReadRequest, Turn } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
-import { audit } from "../records/audit.ts";
 import { budgetTables } from "../records/budget.ts";
 import { type Ahead, lostOf, mayGoAhead, stepOfMark } from "./ahead.ts";
 import { book, bookedUse } from "./booking.ts";
 import { tokensFor } from "./bound.ts";
+import {
+  emptyBook,
+  type HeldLimits,
+  isBare,
+  type LimitBook,
+  type LimitMessage,
+  reserveUnder,
+  roomUnder,
+  settleUnder,
+  tokensUnder,
+  told,
+} from "./limit-book.ts";
 import { type BudgetLine, countersOf } from "./lines.ts";
 import {
   type CutSpend,
+  type LimitedReserved,
   type PurseCallMessage,
   type Reserved,
   type ReserveMessage,
@@ -20,6 +32,7 @@ import {
   treasuryAddress,
 } from "./messages.ts";
 import type { Booking, CallUse } from "./provider-call.ts";
+import { overrun, refused, tellLost } from "./purse-audit.ts";
 
 /** Accounts of single runs that a purse remembers after them, the newest. */
 const OWN_MAX = 64;
@@ -32,6 +45,7 @@ type HeldLine = Pick<BudgetLine, "budget" | "of" | "isOwn">;
 interface Held {
   readonly lines: readonly HeldLine[];
   readonly micros: number;
+  readonly limits?: HeldLimits;
   readonly booking?: Booking;
 }
 
@@ -50,6 +64,8 @@ export interface PurseState {
   readonly open: Readonly<Record<string, Held>>;
   /** By the line's `of`. */
   readonly own: Readonly<Record<string, Own>>;
+  /** Limits of agents' runs; absent: there are none. */
+  readonly limits?: LimitBook;
 }
 
 const EMPTY: PurseState = { open: {}, own: {} };
@@ -70,7 +86,7 @@ export function purseReads(
       const cut: ReadRequest = { type: "row", table: budgetTables.cuts, id: message.run };
       return { ...queueReads(lines), cut };
     }
-    case "wake":
+    default:
       return {};
   }
 }
@@ -129,10 +145,15 @@ export function reserve(
   const { lines, promptMicros, known } = message;
   const needMicros = promptMicros + outputOf(message, message.tokensMin);
   const place = message.place ?? turn.newId("bw");
-  const answer = (reserved: Reserved): PurseState | null => {
+  const answer = (reserved: LimitedReserved): PurseState | null => {
     turn.reply(reserved);
     return state;
   };
+  const { limits = [], promptTokens = 0 } = message;
+  const book = before.limits ?? emptyBook;
+  const need = { micros: needMicros, tokens: promptTokens + message.tokensMin };
+  const room = roomUnder(book, limits, need);
+  if (room.type === "limit") return answer(room);
   let free = Number.MAX_SAFE_INTEGER;
   let crowded: BudgetLine | undefined;
   const accounts = new Map<BudgetLine, Account>();
@@ -153,7 +174,9 @@ export function reserve(
     free = Math.min(free, line.limitMicros - used);
   }
   if (crowded !== undefined) return answer({ type: "wait", line: crowded, place });
-  const tokens = Math.min(message.tokens, tokensFor(message.outputMicros, free - promptMicros));
+  if (room.type === "wait-limit") return answer(room);
+  const most = Math.min(message.tokens, tokensFor(message.outputMicros, free - promptMicros));
+  const { tokens, shortBy } = tokensUnder(room, most, message);
   const micros = promptMicros + outputOf(message, tokens);
   const isAhead = lines.every((line) =>
     mayGoAhead(line.of, accounts.get(line) ?? NOTHING, known, micros),
@@ -175,10 +198,35 @@ export function reserve(
     ...{ run, call, micros, at, budgets: lines.map(budgetOf) },
     ...(booking && { life: booking.life, purse: addressParts(turn.self).root }),
   };
-  turn.putRow(budgetTables.reservations, `${message.run}.${message.call}`, row);
-  turn.reply({ type: "granted", micros, tokens, isAhead, marks } satisfies Reserved);
-  const holding = { lines: lines.map(heldIn), micros, ...(booking && { booking }) };
-  return { own: bounded(own), open: { ...before.open, [openKey(message)]: holding } };
+  if (lines.length > 0) {
+    turn.putRow(budgetTables.reservations, `${message.run}.${message.call}`, row);
+  }
+  const short = shortBy && { shortBy };
+  turn.reply({ type: "granted", micros, tokens, ...short, isAhead, marks } satisfies Reserved);
+  const counted = reserveUnder(book, limits, { micros, tokens: promptTokens + tokens });
+  const holding = {
+    ...{ lines: lines.map(heldIn), micros, ...(booking && { booking }) },
+    ...(limits.length > 0 && { limits: counted.limits }),
+  };
+  const open = { ...before.open, [openKey(message)]: holding };
+  return withLimits({ own: bounded(own), open }, counted.book);
+}
+
+function withLimits({ open, own }: PurseState, limits: LimitBook): PurseState {
+  return isBare(limits) ? { open, own } : { open, own, limits };
+}
+
+/** Nothing is left to remember, or what there is. */
+const orNone = (state: PurseState): PurseState | null => (isEmpty(state) ? null : state);
+
+/** What a purse is told of limits alone. */
+export function limitTold(
+  state: PurseState | null,
+  message: LimitMessage,
+  turn: Turn,
+): PurseState | null {
+  const { limits = emptyBook, ...rest } = state ?? EMPTY;
+  return orNone(withLimits(rest, told(limits, message, turn)));
 }
 
 const NOTHING: Account = { used: 0, held: 0, ahead: 0, mark: 0, boot: undefined };
@@ -236,18 +284,16 @@ function take(
   if (next.boot !== before.boot) turn.putRow(budgetTables.boots, line.of, next.boot);
 }
 
-/** The power has failed: calls may have gone out of which nothing is known any more. */
-function tellLost(turn: Turn, run: string, line: BudgetLine, micros: number): void {
-  audit(turn, {
-    ...{ action: "budget.lost", by: "budget", subject: line.budget, run_id: run },
-    details: { lost_micros: micros },
-  });
-}
-
 /** Settles a call: what it did not use is given back, what it used beyond is marked. */
 export function settle(
   state: PurseState | null,
-  of: { readonly run: string; readonly call: string; readonly micros: number | null },
+  of: {
+    readonly run: string;
+    readonly call: string;
+    readonly micros: number | null;
+    readonly tokens?: number;
+    readonly isFree?: true;
+  },
   turn: Turn,
 ): PurseState | null {
   const held = state?.open[openKey(of)];
@@ -262,8 +308,11 @@ export function settle(
   turn.putRow(budgetTables.reservations, `${of.run}.${of.call}`, undefined);
   if (micros > held.micros) overrun(turn, of, held, micros);
   tellFreed(turn, held);
-  const next = { open, own };
-  return isEmpty(next) ? null : next;
+  const { limits = emptyBook } = state;
+  const tokens = of.tokens ?? null;
+  const spent = of.isFree ? "free" : tokens === null ? null : { micros, tokens };
+  const book = held.limits === undefined ? limits : settleUnder(limits, held.limits, spent, turn);
+  return orNone(withLimits({ open, own }, book));
 }
 
 /** Settles a call that stands in the ledger by itself, and writes it down there. */
@@ -296,35 +345,6 @@ function giveBack(turn: Turn, line: HeldLine, heldMicros: number, micros: number
   if (micros > heldMicros) turn.add(over, micros - heldMicros);
 }
 
-/** A provider counted more than it was asked for. It is owed, and the next call finds less, or nothing. */
-function overrun(
-  turn: Turn,
-  { run, call }: { readonly run: string; readonly call: string },
-  held: Held,
-  micros: number,
-): void {
-  audit(turn, {
-    action: "budget.overrun",
-    by: "budget",
-    subject: held.lines.map(budgetOf).join(" "),
-    run_id: run,
-    details: { call, reserved_micros: held.micros, settled_micros: micros },
-  });
-}
-
-/** Once a wait: what comes back to ask again has been refused before. */
-function refused(turn: Turn, message: ReserveMessage, line: BudgetLine): void {
-  if (message.place !== null) return;
-  audit(turn, {
-    outcome: "refused",
-    action: line.onExhausted === "pause" ? "budget.pause" : "budget.refuse",
-    by: "budget",
-    subject: line.budget,
-    run_id: message.run,
-    details: { call: message.call, limit_micros: line.limitMicros },
-  });
-}
-
 /** Settles all that is open of a run that has ended. */
 export function close(state: PurseState | null, run: string, turn: Turn): PurseState | null {
   const cut = turn.loaded["cut"] as CutSpend | undefined;
@@ -332,7 +352,8 @@ export function close(state: PurseState | null, run: string, turn: Turn): PurseS
   let next = state;
   for (const [key] of openOf(state, run)) {
     const call = key.slice(run.length + 1);
-    next = settle(next, { run, call, micros: cut?.[call] ?? null }, turn);
+    const micros = cut?.[call] ?? null;
+    next = settle(next, { run, call, micros, ...(micros === 0 && { isFree: true }) }, turn);
   }
   return next;
 }
@@ -358,8 +379,9 @@ function bounded(own: Readonly<Record<string, Own>>): Readonly<Record<string, Ow
   return Object.fromEntries(kept);
 }
 
-function isEmpty({ open, own }: PurseState): boolean {
-  return Object.keys(open).length === 0 && Object.keys(own).length === 0;
+function isEmpty({ open, own, limits }: PurseState): boolean {
+  const isNone = Object.keys(open).length === 0 && Object.keys(own).length === 0;
+  return isNone && limits === undefined;
 }
 
 function outputOf({ outputMicros }: ReserveMessage, tokens: number): number {

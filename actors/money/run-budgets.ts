@@ -18,15 +18,17 @@ import {
   costOf,
   crowded,
   exhausted,
-  freeWork,
   type PricedCall,
   priceOf,
   type WorkBound,
   workAsked,
 } from "./call-cost.ts";
+import type { ModelPrice } from "./catalogue.ts";
 import { hasBudgets, linesOf, type Payer } from "./lines.ts";
 import {
   type CutSpend,
+  type LimitedReserved,
+  type LimitState,
   type PurseCallMessage,
   purseAddress,
   type Reserved,
@@ -35,28 +37,15 @@ import {
   treasuryAddress,
   type Waiting,
 } from "./messages.ts";
+import { cutCost, NOTHING, type OpenCall, type Settled, sentOf, wholly } from "./open-call.ts";
+import { RunLimits, spentTokens } from "./run-limits.ts";
 import { waitKey } from "./wait-key.ts";
 
 type Granted = Reserved & { readonly type: "granted" };
+type Late = Extract<Reserved, { type: "wait" | "exhausted" }>;
 
-/** A call under way, in this life of its run. */
-interface Call extends PricedCall {
-  readonly key: string;
-  readonly ask: Omit<ReserveMessage, "run" | "call" | "place" | "known">;
-  /** Reservations that stand, by their calls: one for each request that may be paid. */
-  readonly held: string[];
-  readonly micros: number;
-  /** The number of the next try. */
-  next: number;
-  /** Requests that are out or may be paid. */
-  requests: number;
-  /** Of them those that have failed. */
-  lost: number;
-  hasBegun: boolean;
-  /** Whether they are counted where they are sent. */
-  isCounted: boolean;
-  isUnpaid: boolean;
-}
+/** Where nothing that is counted is money. */
+const FREE: ModelPrice = { inputMicros: 0, outputMicros: 0 };
 
 const atKey = (key: string, number: number): string => `budget-at:${key}:${number}`;
 const askKey = (key: string, number: number): string => `budget:${key}:${number}`;
@@ -66,17 +55,19 @@ const callOf = (key: string, number: number): string => `${key}:${number}`;
 export class RunBudgets {
   readonly #context: RunContext<Ports>;
   readonly #payer: Payer;
-  readonly #calls = new Map<string, Call>();
+  readonly #limits: RunLimits;
+  readonly #calls = new Map<string, OpenCall>();
   #hasCut = false;
 
   constructor(context: RunContext<Ports>, payer: Payer) {
     this.#context = context;
     this.#payer = payer;
+    this.#limits = new RunLimits(context);
   }
 
   /**
    * Makes a model call, whose result `call` stores under `key`, within the budgets.
-   * @throws BUDGET_EXHAUSTED, PRICE_UNKNOWN, and what `call` throws.
+   * @throws BUDGET_EXHAUSTED, PRICE_UNKNOWN, LIMIT_REACHED, and what `call` throws.
    */
   async pay<T extends CallResult>(
     key: string,
@@ -93,6 +84,7 @@ export class RunBudgets {
       // An earlier life has reserved it.
       if (isDone && context.isStored(askKey(key, 1)))
         await this.#settleStored(key, request, result, work);
+      await this.#limits.endIfShort(key, result, () => this.#shortBy(key));
       return result;
     }
     let result: T;
@@ -102,7 +94,8 @@ export class RunBudgets {
       if (!context.signal.aborted) await this.#settle(paid, cutCost(paid));
       throw error;
     }
-    await this.#settle(paid, costOf(context.ports, paid, work ?? request.model, result));
+    await this.#settle(paid, this.#spentOn(paid, request, result, work));
+    await this.#limits.endIfShort(key, result, async () => paid.shortBy);
     return result;
   }
 
@@ -159,26 +152,30 @@ export class RunBudgets {
     const context = this.#context;
     const { llm } = context.ports;
     if (work === undefined && llm.isBuiltin(request.model)) return;
-    if (!context.isStored(atKey(key, 1)) && !(await hasBudgets(context))) return;
+    const isLimited = this.#limits.isAny;
+    if (!isLimited && !context.isStored(atKey(key, 1)) && !(await hasBudgets(context))) return;
     let place: string | null = null;
     for (let number = 1; number <= limits.budgetTries; number += 1) {
       const isOld = context.isStored(atKey(key, number));
       const asked = await this.#asked(key, request, number, work);
       if (asked === null) return;
       const { ask, price, promptTokens } = asked;
-      const known = context.ports.marks?.of(context.tenant, ask.lines) ?? null;
-      const reserved = await this.#ask(key, number, { ...ask, known, place });
+      const isShared = ask.lines.length > 0;
+      const known = (isShared && context.ports.marks?.of(context.tenant, ask.lines)) || null;
+      const answer = await this.#ask(key, number, { ...ask, known, place });
+      const reserved = await this.#limits.passed(key, number, answer);
       if (reserved === null) continue;
       if (reserved.type === "granted") {
         // What an earlier life was granted may have been spent, also if a cut of the power took what says
         // so. It counts so from now on: nobody is to wait for what this run would not give back before its end.
         if (isOld) {
-          await this.#tell(callOf(key, number), reserved.micros);
+          await this.#tell(callOf(key, number), wholly(reserved.micros));
           continue;
         }
         await this.#untilSafe(reserved);
         this.#calls.set(key, {
           ...{ key, price, promptTokens, held: [callOf(key, number)], micros: reserved.micros },
+          shortBy: reserved.shortBy,
           ...{ ask: { ...ask, tokens: reserved.tokens }, next: number + 1 },
           ...{ requests: 0, lost: 0, hasBegun: false, isCounted: false, isUnpaid: false },
         });
@@ -197,14 +194,18 @@ export class RunBudgets {
     number: number,
     work: WorkBound | undefined,
   ): Promise<
-    (PricedCall & { readonly ask: Call["ask"] & { readonly needMicros: number } }) | null
+    (PricedCall & { readonly ask: OpenCall["ask"] & { readonly needMicros: number } }) | null
   > {
     const context = this.#context;
     const nowMs = await context.now(atKey(key, number));
     const lines = await linesOf(context, this.#payer, nowMs);
-    if (lines.length === 0) return null;
-    if (work !== undefined) return workAsked(lines, work);
-    const price = priceOf(context.ports, request.model);
+    if (lines.length === 0 && !this.#limits.isAny) return null;
+    const isPriced = lines.length > 0 || this.#limits.isPriced;
+    if (work !== undefined) {
+      const { ask, ...priced } = workAsked(lines, work, isPriced);
+      return { ...priced, ask: { ...ask, ...this.#limits.askedOfWork() } };
+    }
+    const price = isPriced ? priceOf(context.ports, request.model) : FREE;
     const promptTokens = promptTokensMax(request);
     const most = request.maxTokens ?? limits.budgetAnswerTokens;
     const tokens = Math.min(most, context.ports.llm.windowOf(request.model));
@@ -212,7 +213,10 @@ export class RunBudgets {
     const promptMicros = promptCost(price, promptTokens);
     const needMicros = promptMicros + outputCost(price, tokensMin);
     const { outputMicros } = price;
-    const ask = { type: "reserve", lines, promptMicros, outputMicros, tokens, tokensMin } as const;
+    const ask = {
+      ...({ type: "reserve", lines, promptMicros, outputMicros, tokens, tokensMin } as const),
+      ...this.#limits.asked(request),
+    };
     return { price, promptTokens, ask: { ...ask, needMicros } };
   }
 
@@ -221,7 +225,7 @@ export class RunBudgets {
     key: string,
     number: number,
     { needMicros: _, ...ask }: Omit<ReserveMessage, "run" | "call"> & { needMicros?: number },
-  ): Promise<Reserved | null> {
+  ): Promise<LimitedReserved | null> {
     const context = this.#context;
     const purse = purseAddress(context.self);
     this.#closeAtEnd(key, number);
@@ -230,7 +234,7 @@ export class RunBudgets {
       const reserved = await context.ask(askKey(key, number), purse, message, {
         timeoutMs: limits.budgetAskMs,
       });
-      return reserved as Reserved;
+      return reserved as LimitedReserved;
     } catch (error) {
       if (error instanceof RuntimeError && error.code === "CONFLICT") return null;
       throw error;
@@ -260,7 +264,7 @@ export class RunBudgets {
       const cut: Record<string, number> = {};
       for (const call of this.#calls.values()) {
         const last = call.held.at(-1);
-        if (last !== undefined) cut[last] = cutCost(call);
+        if (last !== undefined && cutCost(call).isFree) cut[last] = 0;
         for (const held of call.held.slice(sentOf(call))) cut[held] = 0;
       }
       const spend: CutSpend = cut;
@@ -272,8 +276,8 @@ export class RunBudgets {
    * A further request of a call under way. Those that failed and may be paid give back nothing any more. One
    * that is paused waits as long as the call may take.
    */
-  async #reserveAgain(call: Call): Promise<void> {
-    for (const held of call.held.slice(0, call.lost)) await this.#tell(held, call.micros);
+  async #reserveAgain(call: OpenCall): Promise<void> {
+    for (const held of call.held.slice(0, call.lost)) await this.#tell(held, wholly(call.micros));
     let place: string | null = null;
     for (; call.next <= limits.budgetTries; ) {
       const number = call.next;
@@ -282,7 +286,8 @@ export class RunBudgets {
       const nowMs = await this.#context.now(atKey(call.key, number));
       const lines = await linesOf(this.#context, this.#payer, nowMs);
       const ask = { ...call.ask, lines, tokensMin: call.ask.tokens, place, known: null };
-      const reserved = await this.#ask(call.key, number, ask);
+      const answer = await this.#ask(call.key, number, ask);
+      const reserved = await this.#limits.passed(call.key, number, answer);
       if (reserved === null) continue;
       if (reserved.type === "granted") {
         const held = callOf(call.key, number);
@@ -292,7 +297,7 @@ export class RunBudgets {
           return;
         }
         // The call has ended while this one waited.
-        await this.#tell(held, 0);
+        await this.#tell(held, NOTHING);
         throw new RuntimeError("CANCELLED", `The call ${call.key} has ended.`);
       }
       place = reserved.place;
@@ -302,12 +307,7 @@ export class RunBudgets {
   }
 
   /** Until it is worth asking again. @throws BUDGET_EXHAUSTED when it is not, or was not in time. */
-  async #wait(
-    key: string,
-    number: number,
-    reserved: Exclude<Reserved, Granted>,
-    needMicros: number,
-  ): Promise<void> {
+  async #wait(key: string, number: number, reserved: Late, needMicros: number): Promise<void> {
     const context = this.#context;
     const isOver = reserved.type === "exhausted";
     if (isOver && reserved.line.onExhausted === "stop") throw exhausted(reserved);
@@ -336,14 +336,14 @@ export class RunBudgets {
   }
 
   /** The last reservation gets what the call has cost; those of requests that cost nothing, nothing. */
-  async #settle(call: Call, micros: number): Promise<void> {
+  async #settle(call: OpenCall, spend: Settled): Promise<void> {
     this.#calls.delete(call.key);
     const last = call.held.length - 1;
     for (const [at, held] of call.held.entries()) {
       // Requests that failed and may be paid stand as they were reserved.
       const isSpent = call.requests > 1 && at < Math.min(last, call.requests - 1);
       if (this.#context.isStored(settleKey(held))) continue;
-      await this.#tell(held, at === last ? micros : isSpent ? call.micros : 0);
+      await this.#tell(held, at === last ? spend : isSpent ? wholly(call.micros) : NOTHING);
     }
   }
 
@@ -355,36 +355,47 @@ export class RunBudgets {
     work: WorkBound | undefined,
   ): Promise<void> {
     const context = this.#context;
-    let number = 1;
-    while (context.isStored(askKey(key, number + 1))) number += 1;
+    const number = this.#lastAsked(key);
     if (context.isStored(settleKey(callOf(key, number)))) return;
     this.#closeAtEnd(key, number);
-    const price = work ? freeWork : priceOf(context.ports, request.model);
-    const promptTokens = promptTokensMax(request);
-    const asked = work ?? request.model;
-    const micros = costOf(context.ports, { price, promptTokens }, asked, result);
-    await this.#tell(callOf(key, number), micros);
+    const { model } = request;
+    const isFree = work !== undefined || this.#limits.isAny;
+    const known = isFree ? context.ports.prices.modelPrice(model) : null;
+    const price = known ?? (isFree ? FREE : priceOf(context.ports, model));
+    const call = { price, promptTokens: promptTokensMax(request) };
+    await this.#tell(callOf(key, number), this.#spentOn(call, request, result, work));
   }
 
-  async #tell(call: string, micros: number): Promise<void> {
+  #lastAsked(key: string): number {
+    let number = 1;
+    while (this.#context.isStored(askKey(key, number + 1))) number += 1;
+    return number;
+  }
+
+  /** As the stored answer to its reservation says. */
+  async #shortBy(key: string): Promise<LimitState | undefined> {
+    const at = askKey(key, this.#lastAsked(key));
+    if (!this.#context.isStored(at)) return undefined;
+    const purse = purseAddress(this.#context.self);
+    return ((await this.#context.ask(at, purse, null)) as Granted).shortBy;
+  }
+
+  #spentOn(
+    call: PricedCall,
+    request: LlmRequest,
+    result: CallResult,
+    work: WorkBound | undefined,
+  ): Settled {
+    const micros = costOf(this.#context.ports, call, work ?? request.model, result);
+    const { promptTokens = 0 } = work === undefined ? this.#limits.asked(request) : {};
+    return { micros, tokens: spentTokens(result.usage, promptTokens) };
+  }
+
+  async #tell(call: string, spend: Settled): Promise<void> {
     const context = this.#context;
-    const message: PurseCallMessage = { type: "settle", run: context.id, call, micros };
+    const message: PurseCallMessage = { type: "settle", run: context.id, call, ...spend };
     await context.send(settleKey(call), purseAddress(context.self), message);
   }
 }
 
 const settleKey = (call: string): string => `budget-settle:${call}`;
-
-/** How many of its reservations are for requests that may be paid. */
-function sentOf({ hasBegun, isCounted, requests, held }: Call): number {
-  if (!hasBegun) return 0;
-  return isCounted ? requests : held.length;
-}
-
-/**
- * What a call without an end counts as. What was seen of its answer says little: a model may have thought
- * before, and written what did not come. So all that was reserved, unless nothing can have been paid.
- */
-function cutCost({ hasBegun, isCounted, requests, isUnpaid: isFree, micros }: Call): number {
-  return !hasBegun || (isCounted ? requests === 0 : isFree) ? 0 : micros;
-}

@@ -88,3 +88,14 @@ export const agentOrigin = Type.Union([
 
 /** Who made an agent. */
 export type AgentOrigin = Static<typeof agentOrigin>;
+
+/** Those that end a run. */
+export const limitNames = [
+  ...(["max_runtime", "max_tokens", "max_cost", "max_steps", "max_tool_calls"] as const),
+] as const;
+
+/** One of them. */
+export type LimitName = (typeof limitNames)[number];
+
+/** What a purse counts of a run. */
+export type CountedLimit = Exclude<LimitName, "max_runtime">;

@@ -2,6 +2,7 @@
 
 import { type ErrorData, RuntimeError, toErrorData, toldError } from "../../runtime/errors.ts";
 import { askTarget } from "../ask-target.ts";
+import { endsRun } from "../constraints/scope.ts";
 import { limits } from "../limits.ts";
 import { isTalk } from "../memory/remembering.ts";
 import { targetPlace } from "../targets.ts";
@@ -87,7 +88,7 @@ async function attempt(work: TeamWork, ask: MemberAsk, one: Try): Promise<Tried>
     return { result };
   } catch (error) {
     // The run itself was stopped, or another turn has failed for all.
-    if (context.signal.aborted || work.isFailing) throw error;
+    if (context.signal.aborted || work.isFailing || endsRun(context.id, error)) throw error;
     const next = nextOf(work, one);
     const { code, message }: ErrorData = toldError(toErrorData(error));
     const failed = { ...event, state: "failed", run, error: { code, message }, next } as const;

@@ -8,6 +8,7 @@ import { restingOn, showText } from "../answer/child.ts";
 import { citingAll } from "../answer/citations.ts";
 import { loadAsked } from "../answer/history.ts";
 import { emitSources, hasPassages } from "../answer/sources.ts";
+import { keptWithin } from "../constraints/limited.ts";
 import { guarded } from "../guard/guarded.ts";
 import { limits } from "../limits.ts";
 import { allRemembering, isTalk, remembering } from "../memory/remembering.ts";
@@ -29,8 +30,10 @@ import { emitTeam, hearSteered, type Stop, type TeamWork } from "./work.ts";
 export const teamRun = defineRun<TurnInput, TurnResult, Ports>({
   kind: "team",
   run: (input, context) =>
-    metered(context, payerOf(input), (meter) =>
-      guarded(context, input, meter, (under, given) => answerAsTeam(given, under, meter)),
+    keptWithin(context, input, (within, asked) =>
+      metered(within, payerOf(asked), (meter) =>
+        guarded(within, asked, meter, (under, given) => answerAsTeam(given, under, meter)),
+      ),
     ),
 });
 

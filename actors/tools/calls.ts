@@ -7,6 +7,8 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { restingOn } from "../answer/child.ts";
 import { citingAll } from "../answer/citations.ts";
 import { checkValue, loadSchemas } from "../answer/output-schema.ts";
+import { endsRun } from "../constraints/scope.ts";
+import { countCalls } from "../constraints/tool-calls.ts";
 import type { RenewedToken, UsedToken } from "../credentials/use.ts";
 import {
   type CheckedAt,
@@ -69,7 +71,10 @@ export interface Performed {
   readonly handoff?: Handoff;
 }
 
-/** Performs the calls of one round. @throws what ends the run: CANCELLED, its deadline, exhaustion. */
+/**
+ * Performs the calls of one round; where a limit leaves room for some alone, these.
+ * @throws what ends the run: CANCELLED, its deadline, exhaustion, LIMIT_REACHED.
+ */
 export async function performCalls(
   context: RunContext<Ports>,
   tools: readonly Tool[],
@@ -77,22 +82,26 @@ export async function performCalls(
   round: ToolRound,
 ): Promise<RoundResult> {
   await loadSchemas();
+  const isBegun = ({ id }: ToolCall): boolean => round.blockedCalls?.[id] === undefined;
+  const room = await countCalls(context, round.name, calls.filter(isBegun).length);
+  const made = room.error === null ? calls : calls.filter(isBegun).slice(0, room.granted);
   let line: Promise<unknown> = Promise.resolve();
   const performed = await Promise.all(
-    calls.map((call, at) => {
+    made.map((call, at) => {
       const tool = tools.find(({ spec }) => spec.name === call.name);
       const blocked = round.blockedCalls?.[call.id];
       const place = {
         ...{ ...round, name: `${round.name}.${at + 1}`, isExtra: at >= limits.toolCalls },
         ...(blocked !== undefined && { blocked }),
       };
-      const start = () => performCall(context, tool, call, place);
+      const start = () => performOne(context, tool, call, place);
       if (tool?.isSerial !== true) return start();
       const mine = line.then(start);
       line = mine.catch(() => undefined);
       return mine;
     }),
   );
+  if (room.error !== null) throw room.error;
   const handoff = performed.find((one) => one.handoff !== undefined)?.handoff;
   const results = citing(performed, round.sources ?? []);
   let left = round.charsMax;
@@ -128,8 +137,20 @@ interface OneCall extends CallPlace {
   readonly blocked?: string;
 }
 
-/** One call for callers that are no model: a node of a graph. Its result or a failure. */
+/** One call for callers that are no model: a node of a graph. Its result or a failure. @throws LIMIT_REACHED. */
 export async function performCall(
+  context: RunContext<Ports>,
+  tool: Tool | undefined,
+  call: ToolCall,
+  place: OneCall,
+): Promise<Performed> {
+  const wanted = place.blocked === undefined ? 1 : 0;
+  const { error } = await countCalls(context, place.name, wanted);
+  if (error !== null) throw error;
+  return await performOne(context, tool, call, place);
+}
+
+async function performOne(
   context: RunContext<Ports>,
   tool: Tool | undefined,
   call: ToolCall,
@@ -324,7 +345,7 @@ async function told(
       const text = `The server stopped while this call was under way. ${MAY_HAVE_HAPPENED}`;
       return { result: failure("STEP_UNKNOWN", text) };
     }
-    if (ending.has(error.code)) throw error;
+    if (ending.has(error.code) || endsRun(context.id, error)) throw error;
     return { result: failureOf(error) };
   }
 }

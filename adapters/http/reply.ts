@@ -186,7 +186,13 @@ function problemsOf(error: ErrorData): { readonly problems?: readonly unknown[] 
 }
 
 /** Which limit was reached, and what was left. */
-export function limitOf(error: ErrorData): { readonly limit?: object } {
+export function limitOf(error: ErrorData): {
+  readonly limit?: object;
+  readonly constraint?: object;
+} {
+  if (error.code === "LIMIT_REACHED" && error.details !== undefined) {
+    return { constraint: error.details };
+  }
   const limit = error.code === "BUDGET_EXHAUSTED" ? error.details?.["limit"] : undefined;
   return typeof limit === "object" && limit !== null ? { limit } : {};
 }

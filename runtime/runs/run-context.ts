@@ -203,6 +203,10 @@ export class Context implements RunContext<Data> {
     return this.step(key, () => clock.now(), { repeat: "safe", local: true });
   }
 
+  limitTime(untilMs: number, error: RuntimeError): void {
+    if (!this.#run.outcome && !this.#run.tree.isDropped) this.#run.limitTime(untilMs, error);
+  }
+
   flushed(): Promise<void> {
     return this.#working(() => this.#run.tree.reached("flushed"));
   }

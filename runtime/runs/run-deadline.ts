@@ -3,7 +3,6 @@
 // a run holds and that hold the run stayed, with all that its steps gave, until the next major collection.
 
 import type { Timer } from "../clock.ts";
-import { RuntimeError } from "../errors.ts";
 import type { Run } from "./run.ts";
 
 /** The deadline of a run whose function is called now. */
@@ -43,5 +42,5 @@ export class RunDeadline {
 
 /** Ends a run as `expired`. */
 export function expire(run: Run): void {
-  run.stop("expired", new RuntimeError("DEADLINE", `The run "${run.id}" passed its deadline.`));
+  run.stop("expired", run.lateness);
 }

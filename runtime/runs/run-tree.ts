@@ -263,13 +263,18 @@ export class RunTree implements Saver, TreeOfRun {
     return live && !text.startsWith(live.text) ? of.attempt + 1 : of.attempt;
   }
 
-  /** Text shown so far by a run or its children, but aside, and not yet recorded. */
+  /** Text shown so far by a run or its children, but aside: of steps that ended, then what is being written. */
   shownText(run: string): string {
+    const isShown = (of: string): boolean =>
+      (of === run || of.startsWith(`${run}.`)) && !isAside(of.slice(run.length));
+    const texts = this.log.flatMap((entry) => {
+      if (entry.type !== "step" || entry.streamed !== true || !isShown(entry.run)) return [];
+      return [String((entry.result as { text?: unknown } | null)?.text ?? "")];
+    });
     for (const live of this.live.values()) {
-      const isOwn = live.run === run || live.run.startsWith(`${run}.`);
-      if (isOwn && !isAside(live.run.slice(run.length))) return live.text;
+      if (isShown(live.run)) return [...texts, live.text].join("");
     }
-    return "";
+    return texts.join("");
   }
 
   /** A viewer joins: it is shown what is stored after its cursor, then what is being written. */

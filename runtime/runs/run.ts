@@ -48,7 +48,7 @@ export interface TreeOfRun {
   write(of: { run: string; step: string; attempt: number }, text: string): void;
   /** The attempt under which a streamed step is recorded. */
   recordedAttempt(of: { run: string; step: string; attempt: number }, text: string): number;
-  /** Text shown so far by a run or its children, but aside, and not yet recorded. */
+  /** Text shown so far by a run or its children, but aside. */
   shownText(run: string): string;
   /** Calls after `ms` unless the tree is dropped first. */
   after(ms: number, call: () => void): Timer;
@@ -70,6 +70,10 @@ export interface RunSeed {
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
+/** A run that throws one of these has used up what it has. */
+const exhausting: ReadonlySet<string> = new Set([
+  ...["STEPS_EXHAUSTED", "DEPTH_EXHAUSTED", "LIMIT_REACHED"],
+]);
 
 /** One run. */
 export class Run {
@@ -107,6 +111,7 @@ export class Run {
   /** What ends it when its time is over; null until its function is called. */
   deadline: { moved(): void } | null = null;
   readonly #givenDeadlineMs: number;
+  #limit: { readonly untilMs: number; readonly error: RuntimeError } | null = null;
   readonly #pauses = new Pauses();
   readonly #pausing = new Map<string, Pause>();
   #stopped: { readonly status: "cancelled" | "expired"; readonly error: RuntimeError } | null =
@@ -141,9 +146,24 @@ export class Run {
     return this.#stopped?.error ?? null;
   }
 
-  /** Its deadline: as it was given, and moved on by the time that stood still. */
+  /** Its deadline: as it was given, or limited by itself, and moved on by the time that stood still. */
   get deadlineMs(): number {
-    return this.#givenDeadlineMs + this.pausedMs;
+    const { untilMs = Number.POSITIVE_INFINITY } = this.#limit ?? {};
+    return Math.min(this.#givenDeadlineMs, untilMs) + this.pausedMs;
+  }
+
+  /** Ends no later than then, time that stood still not counted, and with this error. */
+  limitTime(untilMs: number, error: RuntimeError): void {
+    this.#limit = { untilMs, error };
+    this.deadline?.moved();
+  }
+
+  /** What it ends with when its time is over. */
+  get lateness(): RuntimeError {
+    if (this.#limit !== null && this.#limit.untilMs <= this.#givenDeadlineMs) {
+      return this.#limit.error;
+    }
+    return new RuntimeError("DEADLINE", `The run "${this.id}" passed its deadline.`);
   }
 
   /** How much of its time stood still so far, and will until what it waits for ends by itself, ms. */
@@ -245,9 +265,7 @@ export class Run {
     }
     if ("result" in done) return { status: "completed", result: done.result };
     const error = toErrorData(done.error);
-    const status =
-      error.code === "STEPS_EXHAUSTED" || error.code === "DEPTH_EXHAUSTED" ? "exhausted" : "failed";
-    return { status, error, ...cut };
+    return { status: exhausting.has(error.code) ? "exhausted" : "failed", error, ...cut };
   }
 
   /** Ends the run once; later ends are ignored. */

@@ -183,6 +183,17 @@ export class ReplayContext implements RunContext<Data> {
     return this.#answered(this.#asked(key, "now", { isLocal: true })) as Promise<number>;
   }
 
+  /** It ends when the recorded one has. */
+  limitTime(): void {}
+
+  /** Ends with what the recorded run ended with, where that passed its deadline or a limit of its own. */
+  begin(): void {
+    const end = this.#recorded?.end;
+    if (end?.value.status !== "expired") return;
+    const untilMs = this.#options.clock.now() + this.#waitMs(end);
+    this.#real.limitTime(untilMs, fromErrorData(end.value.error));
+  }
+
   emit(key: string, event: Data): void {
     this.#options.trace.event(this.#options.path, key, event);
     this.#real.emit(key, event);

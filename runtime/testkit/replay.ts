@@ -114,6 +114,7 @@ export async function replayRun(options: ReplayOptions): Promise<Replay> {
       run: async ({ path, input }, real) => {
         const where = { real, path, recording, trace, clock, working };
         const context = new ReplayContext({ ...where, ...options });
+        context.begin();
         try {
           return await definition.run(input, context);
         } finally {

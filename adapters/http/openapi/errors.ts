@@ -1,6 +1,7 @@
 // Errors in the description: the shape of each style, and for each status the codes that have it,
 // from the one table of errors.
 
+import { limitNames } from "../../../actors/records/constraints.ts";
 import { Type } from "../../../actors/schema.ts";
 import { type ErrorCode, errorTable } from "../../../runtime/errors.ts";
 import type { ErrorStyle, Route } from "../route.ts";
@@ -33,6 +34,25 @@ const limit = named(
   ),
 );
 
+const constraint = named(
+  "ReachedConstraint",
+  Type.Object(
+    {
+      limit: Type.String({ enum: limitNames }),
+      value: Type.Number({
+        description: "The limit: seconds, tokens, units or a number of calls.",
+      }),
+      used: Type.Number({ description: "What was used of it." }),
+      agent_key: Type.String({ description: "The agent whose limit it is." }),
+      run: Type.String({ description: "The run that is kept within it." }),
+    },
+    {
+      ...closed,
+      description: "Of LIMIT_REACHED: which of an agent's `constraints` ended the run.",
+    },
+  ),
+);
+
 const problem = named(
   "Problem",
   Type.Object(
@@ -50,6 +70,7 @@ const problem = named(
         Type.Record(Type.String(), Type.Unknown(), { description: "What stands already." }),
       ),
       limit: Type.Optional(limit),
+      constraint: Type.Optional(constraint),
       problems: Type.Optional(
         Type.Array(
           Type.Object(
@@ -87,6 +108,7 @@ const envelopeError = named(
           ...{ code, message: Type.String() },
           ...{ pointer: Type.Optional(pointer), parameter: Type.Optional(parameter) },
           limit: Type.Optional(limit),
+          constraint: Type.Optional(constraint),
         },
         closed,
       ),

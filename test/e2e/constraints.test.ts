@@ -1,0 +1,174 @@
+// Constraints of agents in the real process, with a provider on its real wire: each of them ends a run while it
+// is at work, keeps what was written, and is named by the end.
+
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { joinRecord, type RecordItem } from "../../actors/run-record.ts";
+import { replayRecord } from "../../adapters/replay/replay.ts";
+import { type Product, startProduct } from "../support/product.ts";
+import { toolTalk } from "../support/tool-talk.ts";
+import type { Json } from "../support/wire-client.ts";
+
+let product: Product;
+const talk = toolTalk(() => product);
+const sum = { name: "calculator", arguments: { expression: "1 + 1" } };
+
+beforeAll(async () => {
+  product = await startProduct({
+    env: { TROUPE_WORKERS: "2" },
+    config: () => `known_models:
+  - name: gpt-4o-mini
+    input_micros: 1000000000000
+    output_micros: 1000000000000
+`,
+  });
+}, 120_000);
+afterAll(() => product.end());
+beforeEach(() => product.provider.reset());
+
+async function agentWith(constraints: object, more: object = {}): Promise<string> {
+  const body = { name: "Kept within", model_name: "gpt-4o-mini", constraints, ...more };
+  const { status, body: made } = await product.call("POST", "/v2/agents", body);
+  expect(status, JSON.stringify(made)).toBe(201);
+  return made.id;
+}
+
+const runOf = async (id: string): Promise<Json> =>
+  (await product.call("GET", `/v2/runs/${id}`)).body;
+
+/** Where a replay of a run goes another way than the run did; null: nowhere. */
+async function divergence(run: string): Promise<unknown> {
+  const items: RecordItem[] = [];
+  for (let cursor: string | null = ""; cursor !== null; ) {
+    const path = `/v2/runs/${run}/record?cursor=${cursor}`;
+    const { body }: { body: Json } = await product.call("GET", path);
+    items.push(...body.data);
+    cursor = body.next_cursor;
+  }
+  return (await replayRecord(joinRecord(items))).replay.divergence;
+}
+
+/** The run that a limit has ended, and what its conversation holds of the answer. */
+async function ended(constraint: Json): Promise<{ readonly run: Json; readonly said: Json }> {
+  const run = await runOf(constraint.run);
+  const path = `/v2/conversations/${run.conversation_key}/messages`;
+  const said = (await product.call("GET", path)).body.data.at(-1);
+  expect(await divergence(run.id)).toBeNull();
+  return { run, said };
+}
+
+test("max_runtime cuts a call of a model while it writes, and keeps what it has written", async () => {
+  const agent = await agentWith({ max_runtime: 1 });
+  product.provider.otherwise({ text: "So far so good and more", tokenMs: 200, hang: 4 });
+  const began = Date.now();
+
+  const answer = await talk.say(agent, "Write.");
+
+  expect(Date.now() - began).toBeLessThan(4_000);
+  expect([answer.status, answer.body.code]).toEqual([402, "LIMIT_REACHED"]);
+  expect(answer.body.constraint).toMatchObject({
+    limit: "max_runtime",
+    value: 1,
+    agent_key: agent,
+  });
+  const { run, said } = await ended(answer.body.constraint);
+  expect([run.status, run.error.code]).toEqual(["expired", "LIMIT_REACHED"]);
+  expect(run.error.details).toMatchObject({ limit: "max_runtime", value: 1 });
+  expect(said).toMatchObject({
+    status: "failed",
+    content: "So far so good",
+    error: { code: "LIMIT_REACHED" },
+  });
+  await expect.poll(() => product.provider.calls().at(-1)?.outcome).toBe("closed");
+});
+
+test("max_steps ends a run at its last call, with the words of those before", async () => {
+  const agent = await agentWith({ max_steps: 2 }, { tools: [{ tool: "calculator" }] });
+  product.provider.otherwise({ text: "Once more.", tools: [sum] });
+
+  const answer = await talk.say(agent, "Go on.");
+
+  expect(answer.body.constraint).toMatchObject({ limit: "max_steps", value: 2, used: 2 });
+  expect(product.provider.calls()).toHaveLength(2);
+  const { run, said } = await ended(answer.body.constraint);
+  expect(run.status).toBe("exhausted");
+  expect(said.content).toBe("Once more.\n\nOnce more.");
+});
+
+test("max_tool_calls makes the calls that there is room for, and ends the run before the next", async () => {
+  const agent = await agentWith({ max_tool_calls: 3 }, { tools: [{ tool: "calculator" }] });
+  product.provider.otherwise({ text: "Two more.", tools: [sum, sum] });
+
+  const answer = await talk.say(agent, "Go on.");
+
+  expect(answer.body.constraint).toMatchObject({ limit: "max_tool_calls", value: 3, used: 3 });
+  const { run, said } = await ended(answer.body.constraint);
+  expect(await talk.results(run.id)).toHaveLength(3);
+  expect(said.content).toBe("Two more.\n\nTwo more.");
+});
+
+test("max_tokens asks for no more than is left, and ends a run whose answer it has cut", async () => {
+  const agent = await agentWith({ max_tokens: 600 });
+  const usage = { promptTokens: 40, completionTokens: 500 };
+  product.provider.otherwise({ text: "It begins well", finish: "length", usage });
+
+  const answer = await talk.say(agent, "Write a book.");
+
+  const [call] = product.provider.calls();
+  expect(Number(call?.body["max_tokens"] ?? call?.body["max_completion_tokens"])).toBeLessThan(600);
+  expect(answer.body.constraint).toMatchObject({ limit: "max_tokens", value: 600, used: 540 });
+  expect((await ended(answer.body.constraint)).said.content).toBe("It begins well");
+});
+
+test("max_tokens counts what agents take that are asked for help", async () => {
+  const helper = await agentWith({}, { name: "Helper" });
+  const { body: tool } = await product.call("POST", "/v2/tools", {
+    name: "ask_helper",
+    type: "delegate",
+    config: { agent: helper },
+  });
+  const agent = await agentWith({ max_tokens: 5_000 }, { tools: [{ tool: tool.id }] });
+  const usage = { promptTokens: 1_000, completionTokens: 1_200 };
+  const help = { name: "ask_helper", arguments: { task: "Help." } };
+  product.provider.when((call) => call.tools.length > 0, { tools: [help], usage });
+  product.provider.otherwise({ text: "Here.", usage });
+
+  const answer = await talk.say(agent, "Go on.");
+
+  // Its own call, the helper's, and none after them.
+  expect(product.provider.calls().length).toBe(2);
+  expect(answer.body.constraint).toMatchObject({ limit: "max_tokens", value: 5_000, used: 4_400 });
+  await ended(answer.body.constraint);
+});
+
+test("max_cost holds what models cost", async () => {
+  // A unit a token.
+  const agent = await agentWith({ max_cost: 2_000 }, { tools: [{ tool: "calculator" }] });
+  const usage = { promptTokens: 100, completionTokens: 700 };
+  product.provider.otherwise({ text: "More.", tools: [sum], usage });
+
+  const answer = await talk.say(agent, "Go on.");
+
+  expect(answer.body.constraint).toMatchObject({ limit: "max_cost", value: 2_000 });
+  expect(answer.body.constraint.used).toBeLessThanOrEqual(2_000);
+  expect(answer.body.constraint.used % 800).toBe(0);
+});
+
+test("the last event of a stream and the log of the agent name the limit", async () => {
+  const agent = await agentWith({ max_steps: 1 }, { tools: [{ tool: "calculator" }] });
+  product.provider.otherwise({ text: "One.", tools: [sum] });
+  const path = `/v2/agents/${agent}/runs`;
+  const stream = await product.events("POST", path, { input: "Go.", mode: "stream" });
+  const frames = (await stream.rest()).filter(({ data }) => data.startsWith("{"));
+
+  const logs = await product.call("GET", `/v2/agents/${agent}/logs?q=max_steps`);
+
+  expect(frames.at(-1)?.data).toContain('"limit":"max_steps"');
+  expect(JSON.stringify(logs.body.data)).toContain("max_steps");
+});
+
+test("an agent without constraints has none of it", async () => {
+  const agent = await agentWith({}, { tools: [{ tool: "calculator" }] });
+  talk.calling([sum, sum]);
+
+  expect((await talk.say(agent, "Add.")).body.response).toBe("Done.");
+});
