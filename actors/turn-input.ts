@@ -2,10 +2,10 @@
 // holding them: history is read from the conversation's records, so that no text is stored twice.
 
 import { type Address, address, addressParts } from "../runtime/address.ts";
-import type { LimitScope } from "./constraints/scope.ts";
 import type { Degraded } from "./knowledge/search.ts";
 import type { FinishReason, PromptMessage, ToolCall, Usage } from "./ports.ts";
 import type { PinnedPrompts } from "./prompts/prompt.ts";
+import type { LimitScope } from "./records/constraints.ts";
 import type { DataCollection, RoutingInfo, Source } from "./records/conversation.ts";
 import type { Finding, GuardInput } from "./records/guardrail.ts";
 import type { RecalledMemory } from "./records/memory.ts";

@@ -1,5 +1,7 @@
 // The way out to other machines, as tools have it: a port, built by the composition root.
 
+import type { DomainLists } from "./records/constraints.ts";
+
 /** What of a request is secret. */
 export interface WebSecrets {
   /** Whose request it is: secrets that are stored for it are opened as this tenant's. */
@@ -29,6 +31,8 @@ export interface WebRequest extends WebSecrets {
   readonly body?: string;
   /** Hosts that may be asked, also by a redirect; "*.example.com" for those below one. Null: any. */
   readonly allowedHosts: readonly string[] | null;
+  /** Lists that they have to be among as well, all of them: `allowed_domains` of agents. Default: any host. */
+  readonly domains?: DomainLists;
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
   /** Bytes of the body that are read. */

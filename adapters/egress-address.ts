@@ -4,6 +4,8 @@
 
 import dns from "node:dns";
 import { BlockList, isIP, type LookupFunction } from "node:net";
+import type { DomainLists } from "../actors/records/constraints.ts";
+import { LOCAL } from "../actors/records/constraints.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 
 // IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its updates).
@@ -105,6 +107,34 @@ export function isMeantFor(
     if (!isHost || (rule.port === null && unnamed === "any")) return isHost;
     return port === (rule.port ?? DEFAULT_PORTS[url.protocol]);
   });
+}
+
+const loopback = new BlockList();
+loopback.addSubnet("127.0.0.0", 8, "ipv4");
+loopback.addAddress("::1", "ipv6");
+
+/** Whether a host, as `hostOf` writes it, is this machine by its name or address. */
+function isLoopback(host: string): boolean {
+  const family = isIP(host);
+  if (family === 0) return host === "localhost" || host.endsWith(".localhost");
+  return loopback.check(host, family === 4 ? "ipv4" : "ipv6");
+}
+
+/**
+ * Whether a URL leads to what each of these lists names: hosts as `isMeantFor` reads them, or "local", this
+ * machine and the hosts that the operator has allowed. An empty list names nothing.
+ * @param allowed by the operator, as `hostOf` writes them.
+ * @throws RuntimeError EGRESS_REFUSED.
+ */
+export function checkDomains(url: URL, lists: DomainLists, allowed: ReadonlySet<string>): void {
+  const host = hostOf(url);
+  for (const list of lists) {
+    if (list.includes(LOCAL) && (isLoopback(host) || allowed.has(host))) continue;
+    const named = list.filter((one) => one !== LOCAL);
+    if (!isMeantFor(url, named, "any")) {
+      throw refused(host, "it is not among the allowed_domains of the agent");
+    }
+  }
 }
 
 /** Addresses of a name. */

@@ -5,9 +5,17 @@
 // model cost 20 us of CPU this way, 30 with node:http.
 
 import type { Dispatcher } from "undici";
+import type { DomainLists } from "../actors/records/constraints.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import type { WeightOf } from "../runtime/shared/tenant-weights.ts";
-import { checkedLookup, checkedUrl, hostOf, hostRule, refused } from "./egress-address.ts";
+import {
+  checkDomains,
+  checkedLookup,
+  checkedUrl,
+  hostOf,
+  hostRule,
+  refused,
+} from "./egress-address.ts";
 import { closeIdle, HostPool } from "./egress-pool.ts";
 import { poolClass } from "./undici-pool.ts";
 
@@ -43,6 +51,8 @@ export interface EgressRequest {
   readonly connectionsMax?: number;
   /** Whose it is: tenants take turns where requests wait for a connection. Default: nobody's, "". */
   readonly tenant?: string;
+  /** Lists of hosts that the host has to be among, all of them (`checkDomains`). Default: any host. */
+  readonly domains?: DomainLists | undefined;
   /**
    * What a redirect is: an error, or an answer whose `location` the caller asks for itself, in a new
    * request that is checked as any other (and without the headers meant for this host). Default refuse.
@@ -86,6 +96,8 @@ export interface Egress {
    * PROVIDER_UNAVAILABLE (no connection), DEADLINE, CANCELLED.
    */
   request(request: EgressRequest): Promise<EgressResponse>;
+  /** Whether a request there is kept within the lists. @throws RuntimeError EGRESS_REFUSED. */
+  check(url: string, domains: DomainLists): void;
   /** Closes idle and open sockets. */
   close(): void;
 }
@@ -150,6 +162,8 @@ export function createEgress(policy: EgressPolicy): Egress {
     async request(request) {
       if (policy.closed !== undefined) throw refused(hostOf(new URL(request.url)), policy.closed);
       const destination = destinationOf(request.url);
+      const { domains } = request;
+      if (domains !== undefined) checkDomains(new URL(destination.origin), domains, allowed);
       const connectionsMax = request.connectionsMax ?? CONNECTIONS_MAX;
       const host = hostPoolOf(destination.origin, connectionsMax);
       const full = host.fullFor(request.tenant ?? "");
@@ -159,6 +173,7 @@ export function createEgress(policy: EgressPolicy): Egress {
       }
       return await new Exchange(request, destination, host).head;
     },
+    check: (url, domains) => checkDomains(checkedUrl(url, allowed), domains, allowed),
     close() {
       for (const host of hosts.values()) void host.pool.destroy();
       hosts.clear();

@@ -100,7 +100,7 @@ function sent(egress: Egress, wanted: WebRequest): Promise<EgressResponse> {
   const { tenant, url, method, headers, body, signal, timeoutMs, bytesMax } = wanted;
   checkHost(url, wanted.allowedHosts);
   return egress.request({
-    ...{ tenant, url, method },
+    ...{ tenant, url, method, domains: wanted.domains },
     headers: { "user-agent": "Troupe", accept: "*/*", ...headers },
     ...(body !== undefined && { body }),
     signal,

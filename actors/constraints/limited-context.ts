@@ -11,7 +11,9 @@ import type {
 } from "../../runtime/actor.ts";
 import type { Address } from "../../runtime/address.ts";
 import type { Ports } from "../ports.ts";
-import type { LimitScope } from "./scope.ts";
+import type { LimitScope } from "../records/constraints.ts";
+import { within } from "./limited-ports.ts";
+import { domainsOf } from "./scope.ts";
 
 type Inner = RunContext<Ports>;
 
@@ -19,11 +21,14 @@ type Inner = RunContext<Ports>;
 export class LimitedContext implements RunContext<Ports> {
   /** Of the runs above, outermost first, and its own. */
   readonly scopes: readonly LimitScope[];
+  readonly ports: Ports;
   readonly #inner: Inner;
 
   constructor(inner: Inner, scopes: readonly LimitScope[]) {
     this.#inner = inner;
     this.scopes = scopes;
+    const domains = domainsOf(scopes);
+    this.ports = domains.length === 0 ? inner.ports : within(inner.ports, domains);
   }
 
   child(key: string, spec: ChildSpec): Promise<Outcome> {
@@ -48,9 +53,6 @@ export class LimitedContext implements RunContext<Ports> {
   }
   get signal(): AbortSignal {
     return this.#inner.signal;
-  }
-  get ports(): Ports {
-    return this.#inner.ports;
   }
   step<T>(
     key: string,

@@ -6,9 +6,10 @@ import { loadAgent } from "../compiled.ts";
 import { purseAddress } from "../money/messages.ts";
 import type { Ports } from "../ports.ts";
 import type { Agent } from "../records/agent.ts";
+import type { LimitScope, ScopeLimits } from "../records/constraints.ts";
 import type { TurnReference } from "../turn-input.ts";
 import { LimitedContext } from "./limited-context.ts";
-import { type LimitScope, limitReached, type ScopeLimits } from "./scope.ts";
+import { limitReached } from "./scope.ts";
 
 /** Input of a run that answers, as far as it matters here. */
 interface LimitedInput extends TurnReference {

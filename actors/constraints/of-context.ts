@@ -1,6 +1,7 @@
 // Which limits hold for a run, by its context.
 
-import { type DomainLists, domainsOf, type LimitScope } from "./scope.ts";
+import type { DomainLists, LimitScope } from "../records/constraints.ts";
+import { domainsOf } from "./scope.ts";
 
 const NONE: readonly LimitScope[] = [];
 

@@ -3,22 +3,8 @@
 
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { LimitLine, LimitState } from "../money/messages.ts";
-import type { AgentConstraints, LimitName } from "../records/constraints.ts";
+import type { DomainLists, LimitName, LimitScope } from "../records/constraints.ts";
 import { microsOf, unitsOf } from "../records/price.ts";
-
-/** What of an agent's constraints is counted and checked below its run. */
-export type ScopeLimits = Omit<AgentConstraints, "max_runtime" | "concurrency">;
-
-/** A run that has limits. */
-export interface LimitScope {
-  readonly run: string;
-  /** Whose limits they are. */
-  readonly agent: string;
-  readonly limits: ScopeLimits;
-}
-
-/** Lists of hosts, each of which has to name whatever is reached. */
-export type DomainLists = readonly (readonly string[])[];
 
 /** The limits that model calls count for. */
 export function limitLines(scopes: readonly LimitScope[]): readonly LimitLine[] {

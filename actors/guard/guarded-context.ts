@@ -13,8 +13,8 @@ import type {
 import type { Address } from "../../runtime/address.ts";
 import { fromErrorData } from "../../runtime/errors.ts";
 import { limitsOf } from "../constraints/of-context.ts";
-import type { LimitScope } from "../constraints/scope.ts";
 import type { Ports, ToolCall } from "../ports.ts";
+import type { LimitScope } from "../records/constraints.ts";
 import type { ChatEvent } from "../records/conversation.ts";
 import type { Finding, GuardRef } from "../records/guardrail.ts";
 import { askPeople } from "./asking.ts";

@@ -1,6 +1,8 @@
 // Servers of the Model Context Protocol, as tools have them: a port. One that is asked over HTTP is named by its
 // address; one that is a child process is the operator's, and a tenant knows its name and no more. Types and limits.
 
+import type { DomainLists } from "../records/constraints.ts";
+
 /** Limits of servers and of what they say. */
 export const mcpLimits = {
   /** Tools of one record, and characters of the name that a server has for one. */
@@ -33,6 +35,8 @@ export interface McpServer {
   readonly headers?: Readonly<Record<string, string>>;
   /** Id of the token that requests have (`tk_`): it is put in where they are made. */
   readonly auth?: string;
+  /** Lists of hosts that it has to be among, where it is asked over HTTP. Default: any. */
+  readonly domains?: DomainLists;
   /** Name of one of the operator's processes. */
   readonly server?: string;
 }

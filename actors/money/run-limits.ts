@@ -4,9 +4,10 @@
 
 import type { RunContext } from "../../runtime/actor.ts";
 import { limitsOf } from "../constraints/of-context.ts";
-import { type LimitScope, limitLines, stateReached } from "../constraints/scope.ts";
+import { limitLines, stateReached } from "../constraints/scope.ts";
 import { limits } from "../limits.ts";
 import type { LlmRequest, Usage } from "../ports.ts";
+import type { LimitScope } from "../records/constraints.ts";
 import { promptTokensLikely } from "./bound.ts";
 import type { CallResult } from "./call-cost.ts";
 import {

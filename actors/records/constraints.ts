@@ -99,3 +99,17 @@ export type LimitName = (typeof limitNames)[number];
 
 /** What a purse counts of a run. */
 export type CountedLimit = Exclude<LimitName, "max_runtime">;
+
+/** What of an agent's constraints is counted and checked below its run. */
+export type ScopeLimits = Omit<AgentConstraints, "max_runtime" | "concurrency">;
+
+/** A run that has limits. */
+export interface LimitScope {
+  readonly run: string;
+  /** Whose limits they are. */
+  readonly agent: string;
+  readonly limits: ScopeLimits;
+}
+
+/** Lists of hosts, each of which has to name whatever is reached. */
+export type DomainLists = readonly (readonly string[])[];

@@ -61,7 +61,9 @@ export function createHttpServers(options: GuardOptions): McpServers {
   };
   /** A server that has forgotten the session has done nothing: it is asked once more in a new one. */
   const asked = async <T>(of: McpServer, ask: (session: Session) => Promise<T>): Promise<T> => {
-    const { tenant, url, headers, auth } = of;
+    const { tenant, url, headers, auth, domains } = of;
+    // A session is shared by who may reach its server; it goes nowhere else.
+    if (domains !== undefined) options.egress.check(url ?? "", domains);
     const key = JSON.stringify([tenant, url, headers, auth]);
     const session = await open(key, of);
     try {

@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { joinRecord, type RecordItem } from "../../actors/run-record.ts";
 import { replayRecord } from "../../adapters/replay/replay.ts";
+import type { ProviderCall } from "../support/fake-provider-call.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import { toolTalk } from "../support/tool-talk.ts";
 import type { Json } from "../support/wire-client.ts";
@@ -15,7 +16,9 @@ const sum = { name: "calculator", arguments: { expression: "1 + 1" } };
 beforeAll(async () => {
   product = await startProduct({
     env: { TROUPE_WORKERS: "2" },
-    config: () => `known_models:
+    config: () => `tools:
+  hosts: [127.0.0.1, localhost]
+known_models:
   - name: gpt-4o-mini
     input_micros: 1000000000000
     output_micros: 1000000000000
@@ -164,6 +167,37 @@ test("the last event of a stream and the log of the agent name the limit", async
 
   expect(frames.at(-1)?.data).toContain('"limit":"max_steps"');
   expect(JSON.stringify(logs.body.data)).toContain("max_steps");
+});
+
+test("allowed_domains holds tools, those of agents below too, to what it names", async () => {
+  const url = product.provider.openaiUrl.replace("localhost", "127.0.0.1");
+  const get = { name: "http_request", arguments: { url, method: "GET" } };
+  const asks = { tools: [{ tool: "http_request", permissions: ["network", "read"] }] };
+  const near = await agentWith({ allowed_domains: ["local"] }, asks);
+  const far = await agentWith({ allowed_domains: ["example.com"] }, asks);
+  const helper = await agentWith({}, { name: "Reader", ...asks });
+  const { body: tool } = await product.call("POST", "/v2/tools", {
+    ...{ name: "ask_reader", type: "delegate", config: { agent: helper } },
+  });
+  const none = await agentWith({ allowed_domains: [] }, { tools: [{ tool: tool.id }] });
+  const seen = async (agent: string): Promise<string> => {
+    product.provider.reset();
+    const read = { name: "ask_reader", arguments: { task: "Read." } };
+    const has = (call: ProviderCall, name: string): boolean =>
+      call.tools.some((one) => one.name === name) && !call.prompt.includes("Result of ");
+    product.provider.when((call) => has(call, "ask_reader"), { tools: [read] });
+    product.provider.when((call) => has(call, "http_request"), { tools: [get] });
+    product.provider.otherwise({ text: "Done." });
+    await talk.say(agent, "Read it.");
+    return product.provider
+      .calls()
+      .map(({ prompt }) => prompt)
+      .join("\n");
+  };
+
+  expect(await seen(near)).not.toContain("EGRESS_REFUSED");
+  expect(await seen(far)).toContain("EGRESS_REFUSED");
+  expect(await seen(none)).toContain("EGRESS_REFUSED");
 });
 
 test("an agent without constraints has none of it", async () => {

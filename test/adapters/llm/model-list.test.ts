@@ -50,6 +50,7 @@ test("what was listed is asked for again after five minutes, what failed after t
         ...{ read: () => Promise.resolve(), discard: () => undefined },
       });
     },
+    check: () => undefined,
     close: () => undefined,
   };
   const list = createModelList(config, [], { egress, nowMs: () => clock.ms });
