@@ -158,6 +158,7 @@ function hostConfig(
     ...embeddersConfig(config),
     knowledge: config.knowledge,
     tools: config.tools,
+    agents: config.agents,
     integrations: config.integrations,
     webhooks: config.webhooks,
     tells: toldOf(config),

@@ -75,6 +75,7 @@ export type HostConfig = Pick<
   | "webhooks"
   | "tools"
   | "integrations"
+  | "agents"
 > &
   EmbeddersConfig & {
     readonly prices: PriceList;
@@ -169,6 +170,7 @@ export const workerHost: WorkerHost<HostConfig> = {
         open: rowSeals(vault).open,
         nowMs: Date.now,
       }),
+      agentDefaults: { timeoutSeconds: config.agents.timeout },
       web: createWeb(out, open, tokens),
       ...{ files: laterFiles(tools.folders, compute), credentials: tokens },
       ...farPorts(line, tools),

@@ -2,6 +2,7 @@
 // taken one batch after the other, and its end is data: what it used is known also where it failed.
 
 import type { ErrorData } from "../../runtime/errors.ts";
+import type { DomainLists } from "../records/constraints.ts";
 
 /** Limits of tasks and of what is told of them. */
 export const taskLimits = {
@@ -39,6 +40,8 @@ export interface WorkTask {
   /** Where an earlier work of the same engine and place has left off. */
   readonly session?: string;
   readonly timeoutMs?: number;
+  /** Lists of hosts that an engine elsewhere has to be among. Default: any. */
+  readonly domains?: DomainLists;
 }
 
 /** A message of a conversation. */

@@ -134,7 +134,7 @@ async function streamed(ask: Asker, { place, id, signal, show }: Streamed): Prom
   }
 }
 
-function asker({ url, apiKey, web }: ManagedOptions, { tenant }: WorkTask): Asker {
+function asker({ url, apiKey, web }: ManagedOptions, { tenant, domains }: WorkTask): Asker {
   const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
   return async (place, wanted, signal, onText) => {
     const request = {
@@ -142,7 +142,7 @@ function asker({ url, apiKey, web }: ManagedOptions, { tenant }: WorkTask): Aske
       ...(onText && { onText }),
     };
     const terms = { tenant, signal, timeoutMs: REQUEST_MS, bytesMax: ANSWER_BYTES_MAX };
-    return await web.request({ ...request, ...terms });
+    return await web.request({ ...request, ...terms, ...(domains && { domains }) });
   };
 }
 

@@ -43,11 +43,12 @@ export interface AgentRequest {
 /** Asks it. @throws EGRESS_REFUSED, PROVIDER_UNAVAILABLE, DEADLINE, CANCELLED. */
 export async function askAgent(
   { url, apiKey, web, config }: ManagedOptions,
-  { tenant }: WorkTask,
+  { tenant, domains }: WorkTask,
   { path, method, body, headers = {}, signal, onText }: AgentRequest,
 ): Promise<WebAnswer> {
   return await web.request({
     ...{ tenant, method, signal, url: url + path, allowedHosts: [hostOf(url)] },
+    ...(domains && { domains }),
     headers: {
       ...headers,
       ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
