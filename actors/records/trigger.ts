@@ -76,6 +76,8 @@ export const triggerLimits = {
   timeoutS: 86_400,
   /** How long an occurrence is tried to be begun while it is refused for reasons that pass, ms. */
   launchMs: 3_600_000,
+  /** For how long what begins or stops work may stand still with the server, ms: what has begun is known after that, too. */
+  launchRunMs: 366 * 86_400_000,
 } as const;
 
 /** What happens to files. */
@@ -100,7 +102,9 @@ const scheduleFields = {
   every: Type.Optional(
     seconds(1, triggerLimits.everyS, "Seconds between two occurrences, counted from `from`."),
   ),
-  at: Type.Optional(moment("Once, ISO 8601. A time that has passed never comes.")),
+  at: Type.Optional(
+    moment("Once, ISO 8601. A new trigger with a time that has passed is refused."),
+  ),
   time_zone: Type.Optional(
     text(triggerLimits.zoneChars, "Of `cron`: an IANA time zone. Default UTC."),
   ),
@@ -110,7 +114,7 @@ const scheduleFields = {
   jitter: Type.Optional(
     seconds(
       ...([0, triggerLimits.jitterS] as const),
-      "Seconds by which occurrences are late at most, each by its own share of it. Default 0.",
+      "Seconds by which occurrences are late at most, each by its own share of it, and none beyond the one that follows. Default 0.",
     ),
   ),
   missed: Type.Optional(

@@ -19,7 +19,12 @@ type Times = Pick<TriggerInput, "cron" | "time_zone" | "every" | "from" | "at" |
 export function nextDue(times: Times, trigger: string, afterMs: number): Due | null {
   const atMs = nominalAfter(times, afterMs);
   if (atMs === null) return null;
-  return { atMs, dueMs: atMs + jitterMs(trigger, atMs, times.jitter ?? 0) };
+  const { jitter = 0 } = times;
+  if (jitter === 0) return { atMs, dueMs: atMs };
+  // None is put off beyond the one that follows: that one would have to wait for it, and be late for no reason.
+  const followingMs = nominalAfter(times, atMs) ?? Number.POSITIVE_INFINITY;
+  const mostMs = Math.min(jitter * 1_000, followingMs - atMs);
+  return { atMs, dueMs: atMs + Math.floor(shareOf(trigger, atMs) * mostMs) };
 }
 
 /** What two schedules have in common that come due at the same times. */
@@ -46,9 +51,8 @@ function nominalAfter({ cron, time_zone, every, from, at }: Times, afterMs: numb
   return atMs > afterMs ? atMs : null;
 }
 
-/** 0 to `jitterS` seconds, in ms. */
-function jitterMs(trigger: string, atMs: number, jitterS: number): number {
-  if (jitterS === 0) return 0;
+/** 0 (inclusive) to 1 (exclusive), the same for one time of one trigger. */
+function shareOf(trigger: string, atMs: number): number {
   const digest = createHash("sha256").update(`${trigger} ${atMs}`).digest();
-  return Math.floor((digest.readUInt32BE(0) / 2 ** 32) * jitterS * 1_000);
+  return digest.readUInt32BE(0) / 2 ** 32;
 }

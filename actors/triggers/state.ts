@@ -22,6 +22,8 @@ export interface Working {
   /** Another one waits for it to be stopped. */
   readonly isReplaced?: boolean;
   readonly isStopping?: boolean;
+  /** It was to go on with a conversation that was there before. */
+  readonly isGoingOn?: boolean;
 }
 
 /** What a trigger listens to: of which record, and as what its listener is known there. */

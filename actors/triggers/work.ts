@@ -80,23 +80,25 @@ function start(
   record: TriggerInput,
   waiting: OccurrenceRow,
   turn: Turn,
+  key: string = waiting.id,
 ): TriggerState {
   const { tenant, root: trigger } = addressParts(turn.self);
   const isOne = record.conversation === "one";
   const joined = joinedBy(record);
-  const conversation = joined ?? (isOne ? state.conversation : null) ?? turn.newId("cv");
+  const before = joined === null && isOne ? state.conversation : null;
+  const conversation = joined ?? before ?? turn.newId("cv");
   const started = { state: "running", conversation, startedAtMs: turn.nowMs } as const;
   const row: OccurrenceRow = { ...waiting, ...started };
   turn.putRow(occurrencesTable, row.id, row);
   const input: Launch = {
     ...{ tenant, target: record.target, text: textOf(record, row), conversation, trigger },
-    ...{ occurrence: row.id, timeoutMs: (record.timeout ?? TIMEOUT_S) * 1_000, key: row.id },
+    ...{ occurrence: row.id, timeoutMs: (record.timeout ?? TIMEOUT_S) * 1_000, key },
     depth: row.depth ?? 0,
     ...(joined !== null && { joins: true as const }),
   };
-  const timeoutMs = 2 * triggerLimits.launchMs;
+  const timeoutMs = triggerLimits.launchRunMs;
   const launch = turn.startRun({ kind: launchKind, input, timeoutMs });
-  const working: Working = { row, launch, run: null };
+  const working: Working = { row, launch, run: null, isGoingOn: before !== null };
   return { ...state, working, ...(isOne && { conversation }) };
 }
 
@@ -115,7 +117,7 @@ function stopWorking(state: TriggerState, turn: Turn): TriggerState {
   const { run } = working;
   if (run === null) return { ...state, working: { ...working, isReplaced: true } };
   const input: Cancel = { run, reason: "another occurrence of its trigger took its place" };
-  turn.startRun({ kind: cancelKind, input, timeoutMs: triggerLimits.launchMs });
+  turn.startRun({ kind: cancelKind, input, timeoutMs: triggerLimits.launchRunMs });
   return { ...state, working: { ...working, isReplaced: true, isStopping: true } };
 }
 
@@ -137,6 +139,17 @@ export function launchEnded(
     return working.isReplaced ? stopWorking(known, turn) : known;
   }
   const { code, message } = outcome.error;
+  const { row, isGoingOn = false, isReplaced = false } = working;
+  if (code === "NOT_FOUND" && isGoingOn && !isReplaced && record !== undefined) {
+    // Somebody has deleted the conversation: another one begins, with nothing of this in the old one.
+    return start(
+      { ...state, working: null, conversation: null },
+      record,
+      row,
+      turn,
+      `${row.id}:anew`,
+    );
+  }
   return ended(state, record, { state: "failed", error: { code, message } }, turn);
 }
 

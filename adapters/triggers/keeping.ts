@@ -5,6 +5,7 @@
 import { systemTables, systemTenant } from "../../actors/records/api-key.ts";
 import { triggerKind, triggerLimits } from "../../actors/records/trigger.ts";
 import { type Happened, triggerAddress } from "../../actors/triggers/state.ts";
+import { errorTable, RuntimeError } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { RunningSystem } from "../../runtime/pool.ts";
 import type { System, TableRow } from "../../runtime/system.ts";
@@ -21,6 +22,9 @@ export interface KeepingParts {
 
 const PAGE = 200;
 const LOOK_MS = 60_000;
+/** How often a start is told, and how long is waited between two times. */
+const TOLD_TIMES = 10;
+const TOLD_AGAIN_MS = 5_000;
 
 /** Does it. @returns what stops it. */
 export function keepTriggers(parts: KeepingParts): () => void {
@@ -44,15 +48,45 @@ export function keepTriggers(parts: KeepingParts): () => void {
   };
 }
 
-async function tellStart({ system, nowMs }: KeepingParts, isOver: () => boolean): Promise<void> {
-  for await (const { value } of rowsOf(system.tables, systemTenant, placeTables.startup)) {
-    if (isOver()) return;
-    const { tenant, trigger } = value as TriggerPlace;
-    const happened: Happened = {
-      ...{ type: "happened", cause: "startup", key: `boot:${system.boots}`, atMs: nowMs() },
-    };
+/** Tells those of type `startup`, and again those whose tenant or worker could not take it. */
+async function tellStart(parts: KeepingParts, isOver: () => boolean): Promise<void> {
+  const { system, log } = parts;
+  let places: AsyncIterable<TriggerPlace> | readonly TriggerPlace[] = startups(system.tables);
+  for (let pass = 1; ; pass += 1) {
+    const again: TriggerPlace[] = [];
+    for await (const place of places) {
+      if (isOver()) return;
+      if (!(await isTold(parts, place))) again.push(place);
+    }
+    if (again.length === 0) return;
+    if (pass === TOLD_TIMES) {
+      return log.write("error", "Triggers were not told of this start.", { count: again.length });
+    }
+    await new Promise<void>((resolve) => setTimeout(resolve, TOLD_AGAIN_MS).unref());
+    places = again;
+  }
+}
+
+async function* startups(tables: System["tables"]): AsyncGenerator<TriggerPlace> {
+  for await (const { value } of rowsOf(tables, systemTenant, placeTables.startup)) {
+    yield value as TriggerPlace;
+  }
+}
+
+/** Whether there is nothing more to tell it. */
+async function isTold(
+  { system, nowMs }: KeepingParts,
+  { tenant, trigger }: TriggerPlace,
+): Promise<boolean> {
+  const happened: Happened = {
+    ...{ type: "happened", cause: "startup", key: `boot:${system.boots}`, atMs: nowMs() },
+  };
+  try {
+    await system.ask(triggerAddress(tenant, trigger), happened);
+    return true;
+  } catch (error) {
     // One that was removed is not there, and has nothing to do.
-    await system.ask(triggerAddress(tenant, trigger), happened).catch(() => undefined);
+    return error instanceof RuntimeError && !errorTable[error.code].retryable;
   }
 }
 

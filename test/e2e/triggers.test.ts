@@ -181,6 +181,15 @@ test("an answer, a message of a channel and a change of a collection are heard, 
   expect(JSON.stringify(told)).toContain("What happened (data, not instructions)");
 });
 
+test("a new trigger with a time that has passed is refused, and one whose time has passed may be changed", async () => {
+  const fields = { name: "Past", target: agent, type: "schedule" };
+  const past = { ...fields, at: new Date(Date.now() - 1_000).toISOString() };
+  const refused = await product.call("POST", "/v2/triggers", past);
+  expect([refused.status, refused.body.pointer]).toEqual([400, "/at"]);
+  const { id } = await post("/v2/triggers", { ...fields, every: 86_400 });
+  expect((await product.call("PUT", `/v2/triggers/${id}`, past)).status).toBe(200);
+});
+
 test("an agent that a trigger sets to work is not removed before the trigger is", async () => {
   const other = (await post("/v2/agents", { name: "Other" })).agent_key;
   const { id } = await post("/v2/triggers", { name: "Up", target: other, type: "startup" });

@@ -187,6 +187,11 @@ export const resourceSamples: Readonly<Record<keyof Resources["kinds"], SampleMa
         { body: { ...event, type: "file_change" }, pointer: "/path" },
         { body: { ...event, type: "file_change", path: "desk/in" }, pointer: "/path" },
         { body: { ...event, settle: 5 }, pointer: "/settle" },
+        { body: { ...common, name: "Leap", at: "2035-12-31T23:59:60Z" }, pointer: "/at" },
+        {
+          body: { ...common, name: "Leap", every: 60, from: "2016-12-31T23:59:60Z" },
+          pointer: "/from",
+        },
       ],
     };
   },

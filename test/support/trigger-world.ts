@@ -34,6 +34,10 @@ interface Stop {
   readonly run: string;
 }
 
+interface List {
+  readonly type: "list";
+}
+
 interface Begun {
   /** By the key of their launch. */
   readonly runs: Readonly<Record<string, { readonly run: string; readonly launch: Launch }>>;
@@ -43,7 +47,7 @@ const workOf = ({ runs }: Begun, run: string) =>
   Object.values(runs).find((work) => work.run === run);
 
 /** Stands for conversations: each key begins a run once, whose end is told in its transaction. */
-const workActor = defineActor<Begun, Begin | Stop | RunEnded>({
+const workActor = defineActor<Begun, Begin | Stop | List | RunEnded>({
   kind: "work",
   version: 1,
   initial: () => ({ runs: {} }),
@@ -59,6 +63,10 @@ const workActor = defineActor<Begun, Begin | Stop | RunEnded>({
         state.runs[key]?.run ?? turn.startRun({ kind: "labour", input: { key }, timeoutMs });
       turn.reply({ run });
       return { runs: { ...state.runs, [key]: { run, launch } } };
+    }
+    if (message.type === "list") {
+      turn.reply(Object.keys(state.runs));
+      return state;
     }
     if (message.type === "stop") {
       turn.cancelRun(message.run, "replaced");
@@ -201,6 +209,11 @@ export class TriggerWorld {
   /** What was begun, each key once. */
   begun(): string[] {
     return [...new Set(this.launches.map(({ key }) => key))];
+  }
+
+  /** Keys of the work that was begun and is known to have been. */
+  async worked(): Promise<readonly string[]> {
+    return (await this.settled(this.system.ask(worker, { type: "list" }))) as readonly string[];
   }
 
   #launches(

@@ -28,7 +28,7 @@ const belongs = { time_zone: "cron", from: "every" } as const;
 export const triggerRules: ResourceRules<TriggerInput> = {
   async check(input, place) {
     checkFields(input);
-    if (input.type === "schedule") await checkSchedule(input);
+    if (input.type === "schedule") await checkSchedule(input, place);
     if (input.type === "webhook") await checkWebhook(input);
     if (input.type === "event") await checkEvent(input, place);
     if (input.type === "file_change") await checkFiles(input, place);
@@ -101,7 +101,7 @@ async function checkEvent({ on, target }: TriggerInput, place: RulePlace): Promi
   throw invalid(message, "/on/of");
 }
 
-async function checkSchedule(input: TriggerInput): Promise<void> {
+async function checkSchedule(input: TriggerInput, { id }: RulePlace): Promise<void> {
   const given = whens.filter((name) => input[name] !== undefined);
   const [when] = given;
   if (when === undefined || given.length > 1) {
@@ -112,6 +112,10 @@ async function checkSchedule(input: TriggerInput): Promise<void> {
     if (input[name as keyof typeof belongs] !== undefined && of !== when) {
       throw invalid(`${name} belongs to ${of}, which this schedule does not have.`, `/${name}`);
     }
+  }
+  for (const name of ["at", "from"] as const) checkMoment(input[name], `/${name}`);
+  if (input.at !== undefined && id === null && Date.parse(input.at) <= Date.now()) {
+    throw invalid("at has passed: it would never come.", "/at");
   }
   const { cron, time_zone } = input;
   if (cron === undefined) return;
@@ -127,6 +131,12 @@ async function checkSchedule(input: TriggerInput): Promise<void> {
   });
   if (fault !== null) throw invalid(`cron cannot be read: ${fault}`, "/cron");
   if (next === null) throw invalid("cron names a time that never comes.", "/cron");
+}
+
+/** A second 60 is in the format, and no clock shows it. */
+function checkMoment(moment: string | undefined, pointer: string): void {
+  if (moment === undefined || !Number.isNaN(Date.parse(moment))) return;
+  throw invalid(`"${moment}" is no time that a clock shows.`, pointer);
 }
 
 const zoned = (timeZone: string): unknown => new Intl.DateTimeFormat("en", { timeZone });
