@@ -18,6 +18,7 @@ import { crudReads } from "./questions/crud-reads.ts";
 import { doorFloods } from "./questions/door-floods.ts";
 import { frontDoor } from "./questions/front-door.ts";
 import { guardrails } from "./questions/guardrails.ts";
+import { idleTriggers } from "./questions/idle-triggers.ts";
 import { indexIngest, indexSearch } from "./questions/index-search.ts";
 import { ingest } from "./questions/ingest.ts";
 import { kill } from "./questions/kill.ts";
@@ -80,6 +81,7 @@ const questions: readonly Question[] = [
   routing,
   guardrails,
   sandbox,
+  idleTriggers,
   runtimeDurable,
   runtimeAck,
   runtimeWake,
