@@ -400,6 +400,8 @@ export interface Ports {
   readonly schedules?: Schedules;
   /** Scripts of the operator; absent: there are none. */
   readonly scripts?: Scripts;
+  /** Ids of tenants whose own code may run in sandboxed processes, or "*". Default: none. */
+  readonly processTenants?: readonly string[];
   readonly mcp: McpServers;
   /** Work of engines; absent: there is none, as in a replay. */
   readonly works?: EngineWorks;

@@ -181,6 +181,13 @@ export const configFields = {
         itemsMax: 1_000,
         charsMax: 64,
       },
+      processTenants: {
+        type: "texts",
+        text: "Ids of the tenants (tn_...), or * for all, whose skills may have scripts in Python and shell run, in sandboxed processes.",
+        default: [],
+        itemsMax: 1_000,
+        charsMax: 64,
+      },
     },
   },
   runtime: { type: "group", text: "Threads, queues and storage.", fields: systemLimits },

@@ -201,12 +201,13 @@ interface Told {
 /** What main does for an engine. */
 function farPorts(
   line: ReturnType<typeof channelsOf> | undefined,
-  { scripts }: Config["tools"],
-): Pick<Ports, "channels" | "launches" | "schedules" | "scripts"> {
+  { scripts, processTenants }: Config["tools"],
+): Pick<Ports, "channels" | "launches" | "schedules" | "scripts" | "processTenants"> {
   return {
     channels: farPort(line?.(channels.gateway), farChannels),
     launches: farPort(line?.(channels.launches), farLaunches),
     schedules: farPort(line?.(channels.schedules), farSchedules),
+    processTenants,
     ...(scripts !== null && { scripts: farPort(line?.(channels.scripts), farScripts) }),
   };
 }

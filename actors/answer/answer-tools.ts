@@ -33,7 +33,8 @@ export async function answerTools(
 ): Promise<AnswerTools> {
   if (work.isBuiltin) return { tools: [], skills: null };
   const own = await ownTools(work, options);
-  const skills = await skillsOf(work, options.round);
+  const runner = own.find(({ runsSkills }) => runsSkills)?.spec.name;
+  const skills = await skillsOf(work, options.round, runner);
   return { tools: skills === null ? own : [...own, skills.tool], skills };
 }
 
@@ -50,13 +51,14 @@ export function toolInstructions(
 async function skillsOf(
   { context, input, subAgent, compiled }: Work,
   round: number,
+  runner: string | undefined,
 ): Promise<OfferedSkills | null> {
   const uses = (subAgent === null ? compiled.agent.skills : subAgent.skills) ?? [];
   if (uses.length === 0) return null;
   const pins = input.skills ?? {};
   // Loaded by the first agent that has one.
   const { offerSkills } = await import("../skills/offer.ts");
-  return await offerSkills({ context, uses, pins, key: `skills:${round}` });
+  return await offerSkills({ context, uses, pins, key: `skills:${round}`, runner });
 }
 
 async function ownTools(
@@ -83,7 +85,9 @@ async function offeredTools(
   const own = subAgent?.collection_key ?? null;
   const collections = own === null ? (agent.collection_ids ?? []) : [own];
   const memory = memoryHere(work);
-  const place = { context, input, meter, collections, names, owner, memory, key: `tools:${round}` };
+  const skills = { uses: (subAgent ?? agent).skills ?? [], pins: input.skills ?? {} };
+  const at = { context, input, meter, key: `tools:${round}` };
+  const place = { ...at, collections, names, owner, memory, skills };
   // With all types of tools: loaded by the first agent that has one.
   const { offerTools } = await import("../tools/offer.ts");
   return await offerTools(uses, place);

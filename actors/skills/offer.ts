@@ -1,5 +1,5 @@
 // The skills of one answer: their names and descriptions stand in the prompt, and the model reads the
-// rest of them, when it needs it, by a tool. Scripts are texts here like any others: nothing runs them.
+// rest of them, when it needs it, by a tool. Scripts are texts here like any others: the tool skill_script runs them.
 
 import type { RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
@@ -31,12 +31,21 @@ export interface SkillOffer {
   readonly pins: SkillPins;
   /** Of the step that looks up the others, unique within the run. */
   readonly key: string;
+  /** Name of the tool that runs scripts; undefined: there is none. */
+  readonly runner?: string | undefined;
 }
 
 const tables = resourceTables(skillKind);
 
 /** Null without skills: those that were deleted since an earlier version named them are left out. */
 export async function offerSkills(offer: SkillOffer): Promise<OfferedSkills | null> {
+  const skills = await usedSkills(offer);
+  if (skills.length === 0) return null;
+  return { instruction: instructionOf(skills, offer.runner), tool: toolOf(offer.context, skills) };
+}
+
+/** The versions that an answer uses. */
+export async function usedSkills(offer: SkillOffer): Promise<readonly PinnedSkill[]> {
   const { context, uses } = offer;
   const pins = await settled(offer);
   const skills: PinnedSkill[] = [];
@@ -48,8 +57,7 @@ export async function offerSkills(offer: SkillOffer): Promise<OfferedSkills | nu
       | undefined;
     if (row !== undefined) skills.push({ id, version: at, record: row.record });
   }
-  if (skills.length === 0) return null;
-  return { instruction: instructionOf(skills), tool: toolOf(context, skills) };
+  return skills;
 }
 
 async function settled({ context, uses, pins, key }: SkillOffer): Promise<SkillPins> {
@@ -65,12 +73,16 @@ async function settled({ context, uses, pins, key }: SkillOffer): Promise<SkillP
 }
 
 /** A description is one line of the list, whatever was written. */
-function instructionOf(skills: readonly PinnedSkill[]): string {
+function instructionOf(skills: readonly PinnedSkill[], runner: string | undefined): string {
+  const scripts =
+    runner === undefined
+      ? "You cannot run scripts."
+      : `Where they say so, run their scripts with ${runner}.`;
   const lines = skills.map(
     ({ record: { name, description } }) => `- ${name}: ${description.replace(/\s+/g, " ")}`,
   );
   return [
-    `Skills are instructions of your own for certain work. When one fits what is asked, read it with ${readSkillName} before you begin and follow it; read its further files when it says so. You cannot run scripts.`,
+    `Skills are instructions of your own for certain work. When one fits what is asked, read it with ${readSkillName} before you begin and follow it; read its further files when it says so. ${scripts}`,
     ...lines,
   ].join("\n");
 }

@@ -11,6 +11,7 @@ import {
   skillRowId,
   skillTables,
 } from "../records/skill.ts";
+import type { SkillBytes } from "./script.ts";
 
 /** A version of a skill. */
 export interface PinnedSkill {
@@ -79,6 +80,24 @@ export async function readSkillPage(
     next_offset: next < bytes ? next : null,
     ...(isBody && offset === 0 && othersOf(tree)),
   };
+}
+
+/** Files of a version with their bytes: all, or one by its path. @throws NOT_FOUND for a skill that is gone. */
+export async function readSkillFiles(
+  read: Read,
+  { id, record }: PinnedSkill,
+  path: string | null,
+): Promise<readonly SkillBytes[]> {
+  const row = await read(skillTables.trees, skillRowId(id, record.tree));
+  if (row === undefined) throw gone(record.name);
+  const { files } = row as SkillTree;
+  const wanted = files.filter((file) => path === null || file.path === path);
+  const contents: SkillBytes[] = [];
+  for (const file of wanted) {
+    const bytes = await slice(read, id, file, { from: 0, end: file.bytes });
+    contents.push({ path: file.path, bytes });
+  }
+  return contents;
 }
 
 function fileOf({ files }: SkillTree, path: string, name: string): SkillFile {

@@ -7,8 +7,10 @@ import type { MemoryScope } from "../memory/memories.ts";
 import type { RunMemory } from "../memory/recall.ts";
 import type { Ports } from "../ports.ts";
 import type { MemorySource } from "../records/memory.ts";
+import type { SkillUse } from "../records/skill.ts";
 import type { Permission, ToolTypeName } from "../records/tool.ts";
 import type { TSchema } from "../schema.ts";
+import type { SkillPins } from "../skills/pins.ts";
 import type { Meter } from "../spend.ts";
 import type { TurnReference } from "../turn-input.ts";
 import type { FolderGrant } from "./folders.ts";
@@ -36,6 +38,8 @@ export interface ToolPlace {
   /** Names of agents and sub-agents that tools lead to, by their ids. */
   readonly names: ReadonlyMap<string, string>;
   readonly others?: OtherTools;
+  /** Of whoever uses them. */
+  readonly skills?: { readonly uses: readonly SkillUse[]; readonly pins: SkillPins };
   /** Paths that a file_reader among the same tools may read. */
   readonly readable: readonly string[];
 }
@@ -65,7 +69,7 @@ export interface ToolTerms {
   readonly repeat?: Repeat;
 }
 
-type Common = "refuses" | "sourcesOf" | "isHidden" | "isMemory";
+type Common = "refuses" | "sourcesOf" | "isHidden" | "isMemory" | "runsSkills";
 
 /** The work of a tool, without what is the same for all. */
 export type ToolWork =

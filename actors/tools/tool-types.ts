@@ -19,6 +19,7 @@ import { remoteAgentTool } from "./remote-agent.ts";
 import { scheduleTool } from "./schedule.ts";
 import { scriptTool } from "./script.ts";
 import { sendFileTool } from "./send-file.ts";
+import { skillScriptTool } from "./skill-script.ts";
 import type { ToolType } from "./tool-type.ts";
 import { webPageTool } from "./web-page.ts";
 
@@ -33,6 +34,7 @@ export const builtinTools: Readonly<Record<ToolTypeName, ToolType>> = {
   remote_agent: remoteAgentTool,
   send_file: sendFileTool,
   script: scriptTool,
+  skill_script: skillScriptTool,
   file_reader: fileReaderTool,
   file_writer: fileWriterTool,
   file_search: fileSearchTool,

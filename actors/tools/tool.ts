@@ -56,6 +56,8 @@ interface ToolBase {
   readonly isHidden?: true;
   /** It is the memory: the answer's own tools of it are left out. */
   readonly isMemory?: true;
+  /** Scripts of skills are run by it. */
+  readonly runsSkills?: true;
   /** The token that its requests have. */
   readonly auth?: TokenRef;
   /** Why a call with these arguments is not permitted, or null. */

@@ -10,5 +10,6 @@ export function scriptTasks(hidden: readonly string[]): NonNullable<SystemOption
   return {
     "script.run": { url, name: "runScriptTask" },
     "script.read": { url, name: "readScriptTask" },
+    "skill.script": { url, name: "runSkillScriptTask" },
   };
 }

@@ -71,10 +71,16 @@ export async function describePython(
 type Limits = Pick<ScriptRequest, "file" | "timeoutMs" | "memoryMb">;
 type Ended = Exclude<EndedProcess, { readonly type: "absent" }>;
 
+interface RunnerLimits extends Omit<Limits, "file"> {
+  /** Of its standard output and error. */
+  readonly outputBytes?: number;
+  readonly logBytes?: number;
+}
+
 /** Gives the runner one request. @throws ScriptFailure where there is no sandbox. */
 export async function runRunner(
   input: object,
-  { timeoutMs, memoryMb }: Omit<Limits, "file">,
+  { timeoutMs, memoryMb, outputBytes = OUTPUT_BYTES, logBytes = LOG_BYTES }: RunnerLimits,
   hidden: readonly string[],
 ): Promise<Ended> {
   const found = await findSandbox(hidden);
@@ -88,7 +94,7 @@ export async function runRunner(
   };
   const ended = await runProcess(found.sandbox, ["python3", "-c", await runnerText()], {
     ...{ input: JSON.stringify({ ...input, limits }), timeoutMs },
-    ...{ outputBytes: OUTPUT_BYTES, logBytes: LOG_BYTES, memoryMib: memoryMb },
+    ...{ outputBytes, logBytes, memoryMib: memoryMb },
   });
   if (ended.type !== "absent") return ended;
   throw new ScriptFailure("SANDBOX_UNAVAILABLE", "There is no bwrap any more.");

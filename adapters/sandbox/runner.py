@@ -446,8 +446,10 @@ def become_script(request, answer):
     os.dup2(answer, 1)
     os.close(answer)
     os.chdir("/skill")
-    command = request["command"]
-    os.execvp(command[0], command)
+    path = os.path.join("/skill", request["path"])
+    shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
+    command = [{"python": sys.executable, "shell": shell}[request["runner"]], path, *request["arguments"]]
+    os.execv(command[0], command)
 
 
 main()
