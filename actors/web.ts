@@ -15,6 +15,12 @@ export interface WebSecrets {
   readonly auth?: string;
 }
 
+/** Where a token goes; `basic`: it is `user:password`. */
+export type AuthPlace =
+  | { readonly in: "header"; readonly name: string; readonly prefix: string }
+  | { readonly in: "query" | "cookie"; readonly name: string }
+  | { readonly in: "basic" };
+
 /** Hides the secrets of a request. */
 export interface SecretTexts {
   /** Characters of the longest; 0: there is nothing to hide. */
@@ -29,6 +35,8 @@ export interface WebRequest extends WebSecrets {
   readonly url: string;
   readonly method: string;
   readonly body?: string;
+  /** Where its token goes. Default: as its integration says. */
+  readonly authAs?: AuthPlace;
   /** Hosts that may be asked, also by a redirect; "*.example.com" for those below one. Null: any. */
   readonly allowedHosts: readonly string[] | null;
   /** Lists that they have to be among as well, all of them: `allowed_domains` of agents. Default: any host. */

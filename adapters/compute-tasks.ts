@@ -81,6 +81,11 @@ export async function pageText(input: unknown): Promise<unknown> {
   return { title, text: text.trim() };
 }
 
+/** Operations of an OpenAPI document. */
+export async function readOpenApi(input: unknown): Promise<unknown> {
+  return await (await import("./openapi/operations.ts")).readApi(input);
+}
+
 /** Looks at what is said by guardrails. */
 export async function screenSaid(input: unknown): Promise<unknown> {
   const { message, by } = input as { message: Said; by: Parameters<typeof screen>[1] };

@@ -174,6 +174,7 @@ function tasksOf(config: Config): NonNullable<SystemOptions["tasks"]> {
     "knowledge.prepare": { url: computeTasks, name: "prepareTexts" },
     "files.search": { url: computeTasks, name: "searchFolders" },
     "files.analyze": { url: computeTasks, name: "analyzeTable" },
+    "openapi.read": { url: computeTasks, name: "readOpenApi" },
     "web.page-text": { url: computeTasks, name: "pageText" },
     [screenTaskName]: { url: computeTasks, name: "screenSaid" },
     [layoutTaskName]: { url: computeTasks, name: "layoutPicture" },

@@ -57,8 +57,10 @@ export function createWeb(
       let headers = opened(wanted.headers, tenant, open);
       const secrets = secretsOf(wanted.headers, headers);
       const token = auth === undefined ? null : await tokens.headersFor(tenant, auth, url);
-      headers = { ...headers, ...token?.headers };
-      const redactor = createRedactor([...secrets, ...(token?.secrets ?? [])]);
+      const placed = placedToken(token, wanted, headers);
+      headers = placed.headers;
+      url = placed.url;
+      const redactor = createRedactor([...secrets, ...(token?.secrets ?? []), ...placed.secrets]);
       // With a token a request goes where it was meant to go, and no further.
       const mayFollow = token === null && (wanted.method === "GET" || wanted.method === "HEAD");
       for (let redirects = 0; redirects <= limits.webRedirects; redirects += 1) {
@@ -72,6 +74,47 @@ export function createWeb(
       throw refused(hostOf(new URL(url)), `it redirects more than ${limits.webRedirects} times`);
     },
   };
+}
+
+/** The request with its token, where it is to go. */
+function placedToken(
+  token: Awaited<ReturnType<WebTokens["headersFor"]>> | null,
+  { url, authAs: place }: Pick<WebRequest, "url" | "authAs">,
+  headers: Readonly<Record<string, string>>,
+): Readonly<{
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  secrets: readonly string[];
+}> {
+  if (token === null) return { url, headers, secrets: [] };
+  const [access] = token.secrets;
+  if (place === undefined || access === undefined) {
+    return { url, headers: { ...headers, ...token.headers }, secrets: [] };
+  }
+  const encoded = encodeURIComponent(access);
+  switch (place.in) {
+    case "header":
+      return {
+        url,
+        headers: { ...headers, [place.name]: `${place.prefix}${access}` },
+        secrets: [],
+      };
+    case "basic": {
+      const value = Buffer.from(access, "utf8").toString("base64");
+      return { url, headers: { ...headers, authorization: `Basic ${value}` }, secrets: [value] };
+    }
+    case "query": {
+      const full = new URL(url);
+      full.searchParams.append(place.name, access);
+      return { url: full.href, headers, secrets: [encoded] };
+    }
+    case "cookie": {
+      const { cookie, ...rest } = headers;
+      const own = `${place.name}=${encoded}`;
+      const all = cookie === undefined ? own : `${cookie}; ${own}`;
+      return { url, headers: { ...rest, cookie: all }, secrets: [encoded] };
+    }
+  }
 }
 
 function opened(

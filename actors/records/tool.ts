@@ -43,6 +43,7 @@ export const toolTypes = [
   "schedule",
   "channel_message",
   "email",
+  "openapi",
 ] as const;
 
 /** Name of a built-in type. */
@@ -92,6 +93,7 @@ const toolType = Type.Union([
   Type.Literal("schedule"),
   Type.Literal("channel_message"),
   Type.Literal("email"),
+  Type.Literal("openapi"),
 ]);
 const toolName = Type.String({ pattern: "^[a-zA-Z0-9_-]{1,64}$" });
 const condition = Type.String({ minLength: 1, maxLength: toolLimits.conditionChars });

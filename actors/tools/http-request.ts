@@ -166,7 +166,8 @@ function hostOfConfig({ url }: RequestConfig): readonly string[] | null {
   return url === undefined ? null : [new URL(url).hostname.replace(/^\[|\]$/g, "")];
 }
 
-function resultOf({ status, headers: all, body, isCut }: WebAnswer): object {
+/** What a model is told of an answer. */
+export function resultOf({ status, headers: all, body, isCut }: WebAnswer): object {
   const shown = Object.fromEntries(SHOWN.flatMap((name) => (all[name] ? [[name, all[name]]] : [])));
   return {
     status,

@@ -97,7 +97,12 @@ function targetsOf(config: RequestConfig | null | undefined): string {
   const origin = (url: unknown): string | null =>
     typeof url === "string" && URL.canParse(url) ? new URL(url).origin : null;
   const hosts = Array.isArray(config?.allowed_hosts) ? config.allowed_hosts : [];
-  return JSON.stringify([origin(config?.url), origin(config?.reconcile_url), [...hosts].sort()]);
+  // A document says where its operations are.
+  const { document, server } = (config ?? {}) as Fields;
+  return JSON.stringify([
+    ...[origin(config?.url), origin(config?.reconcile_url), [...hosts].sort()],
+    ...(document === undefined && server === undefined ? [] : [document ?? null, origin(server)]),
+  ]);
 }
 
 /** Of any value: what a merge patch makes is not checked yet. */

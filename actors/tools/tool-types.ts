@@ -15,6 +15,7 @@ import { httpRequestTool } from "./http-request.ts";
 import { knowledgeSearchTool } from "./knowledge-search.ts";
 import { mcpTool } from "./mcp.ts";
 import { memoryTool } from "./memory.ts";
+import { openApiTool } from "./openapi.ts";
 import { remoteAgentTool } from "./remote-agent.ts";
 import { scheduleTool } from "./schedule.ts";
 import { scriptTool } from "./script.ts";
@@ -45,4 +46,5 @@ export const builtinTools: Readonly<Record<ToolTypeName, ToolType>> = {
   schedule: scheduleTool,
   channel_message: channelMessageTool,
   email: emailTool,
+  openapi: openApiTool,
 };

@@ -1,6 +1,7 @@
 // What a kind of resource adds to the code that all kinds share: checks that no schema can say, and
 // which other records one names.
 
+import type { ReadingParts } from "../../../actors/openapi/offered.ts";
 import { type Changer, type Granted, isGranted } from "../../../actors/records/operator-record.ts";
 import type { ResourceRow } from "../../../actors/records/resource.ts";
 import { firstTenant } from "../../../actors/records/tenant.ts";
@@ -15,6 +16,8 @@ export interface RulePlace {
   readonly tenant: string;
   /** Folders that the operator granted, to whichever tenants. */
   readonly folders: readonly FolderGrant[];
+  /** Reads documents of tools. Absent: they are read when they are used. */
+  readonly reading?: Omit<ReadingParts, "tenant"> | undefined;
   /** The record that is changed; null for a new one. */
   readonly id: string | null;
   /** Ids of the tenant's records of this kind that have a name. */

@@ -2,6 +2,7 @@
 // going back to one. Changes of a tenant's records go one after the other, so that what a record names
 // is still there when it is stored, and nothing is removed that another has just named.
 
+import type { ReadingParts } from "../../../actors/openapi/offered.ts";
 import type { VersionEntry } from "../../../actors/records/agent-version.ts";
 import {
   type ResourceKind,
@@ -45,6 +46,8 @@ export interface ResourceContext {
   readonly serial: Serial;
   /** Folders that the operator granted. Default: none. */
   readonly folders?: readonly FolderGrant[] | undefined;
+  /** Reads documents of tools that are saved. */
+  readonly reading?: Omit<ReadingParts, "tenant"> | undefined;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -304,8 +307,8 @@ async function checked<Input extends object>(
     const all = await context.index.ordered(of.tenant, listingOf(kind), "created_at");
     return all.filter(({ entry }) => entry.name === name).map(({ id }) => id);
   };
-  const { system, folders = [] } = context;
-  const place = { tables: system.tables, folders, ...of, named };
+  const { system, folders = [], reading } = context;
+  const place = { tables: system.tables, folders, reading, ...of, named };
   await rules.check?.(fields as Input, place);
   return (await rules.links?.(fields as Input, place)) ?? {};
 }

@@ -15,6 +15,7 @@ import type { GatewaySettings } from "../../channels/gateway.ts";
 import { type LaterGateway, laterGateway } from "../../channels/later-gateway.ts";
 import type { Registry } from "../../channels/registry.ts";
 import { writeSmall } from "../../data-folder.ts";
+import { documentReading } from "../../openapi/reading.ts";
 import type { PackContext } from "../../packs/context.ts";
 import type { PackService } from "../../packs/pack-service.ts";
 import { createSerial } from "../../serial.ts";
@@ -169,11 +170,11 @@ export function createServices(options: ServiceOptions): Services {
   const watching = watchFiles({ system, folders, log: options.log });
   const resources = createResources({
     ...{ system, index, serial, folders, nowMs, watching, channelKinds: options.gateway },
+    reading: documentReading(compute, options.trust.hosts),
     channelChanged: async (tenant, id) => {
       for (const tell of channelChanges) await tell(tenant, id);
     },
   });
-  const { items } = resources;
   const named = { system, index, serial, folders, usersOf: resources.usersOf };
   const stored = { ...named, prices, tenantLimits, nowMs };
   // One store: changes of an agent wait for each other, whichever service makes them.
@@ -219,12 +220,12 @@ export function createServices(options: ServiceOptions): Services {
     memories,
     resources,
     skills: createSkillService({ ...stored, compute, bytesMax: options.skillBytesMax }),
-    items,
+    items: resources.items,
     evaluations: createEvaluationService({
       tenantLimits,
       ...options,
       ...{ operatorGuards, serial, hidden },
-      items,
+      items: resources.items,
       dataset: (tenant, id) => resources.kinds.datasets.get(tenant, id),
     }),
     webhookSecrets,

@@ -4,6 +4,7 @@
 
 import { checkMcpNames, toolNames } from "../../../actors/mcp/names.ts";
 import { mcpPinsTable } from "../../../actors/mcp/pins.ts";
+import type { ApiSource, ReadingParts } from "../../../actors/openapi/offered.ts";
 import type { ResourceRow } from "../../../actors/records/resource.ts";
 import { readSkillName } from "../../../actors/records/skill.ts";
 import {
@@ -27,6 +28,8 @@ async function typeOf(name: ToolTypeName) {
   return builtinTools[name];
 }
 
+/** A document is fetched and read within this. */
+const DOCUMENT_MS = 15_000;
 /** Those of the memory and of skills. */
 const RESERVED = ["remember", "recall", "forget", readSkillName];
 /** Of a record, an agent may not say these. */
@@ -87,12 +90,15 @@ export const toolRules: ResourceRules<ToolInput> = {
   check: async (input, place) => {
     await checkSettings(input.type, input, { ...place, pointer: "" });
     checkNames(input, input.name, (at) => `/config/tools/${at}`);
+    if (input.type === "openapi" && place.reading) await readDocument(input, place, place.reading);
     if (!String(input.config?.["to"]).startsWith("sa_")) return;
     const text = "A sub-agent is named in the tools of its own agent, not in a record.";
     throw invalid(text, "/config/to");
   },
   withRemoved: ({ type }, id) =>
-    type === "mcp" ? [{ type: "remove", table: mcpPinsTable, id }] : [],
+    type === "mcp" || type === "openapi"
+      ? [{ type: "remove", table: type === "mcp" ? mcpPinsTable : "openapi-tools", id }]
+      : [],
   links: async ({ type, config = {} }, place) => {
     const links = Object.entries(configLinks(type, config));
     for (const [inner, id] of links) {
@@ -102,6 +108,21 @@ export const toolRules: ResourceRules<ToolInput> = {
     return Object.fromEntries(links.map(([inner, id]) => [`/config${inner}`, id]));
   },
 };
+
+/** Reads the document of a record, as a run will. @throws INVALID, and why it cannot be had. */
+async function readDocument(
+  { config = {} }: ToolInput,
+  { tenant }: Pick<ToolCheckPlace, "tenant">,
+  reading: Omit<ReadingParts, "tenant">,
+): Promise<void> {
+  const { readOperations } = await import("../../../actors/openapi/offered.ts");
+  const signal = AbortSignal.timeout(DOCUMENT_MS);
+  try {
+    await readOperations({ ...reading, tenant }, config as unknown as ApiSource, signal);
+  } catch (error) {
+    throw placed(error, "/config");
+  }
+}
 
 /** @throws INVALID for a record whose tools models could not know apart. */
 function checkNames(
