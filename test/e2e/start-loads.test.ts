@@ -153,6 +153,8 @@ const filesMax: Readonly<Record<string, number>> = {
   "adapters/mcp": 1,
   "adapters/memory": 9,
   "adapters/money": 1,
+  // What documents of tools are fetched with, which is loaded with the first.
+  "adapters/openapi": 1,
   "adapters/packs": 3,
   "adapters/parse": 2,
   "adapters/skills": 1,
