@@ -21,6 +21,8 @@ export interface FirstStartOptions {
   readonly front: Front;
   readonly small: Pick<SampleParts, "read" | "write">;
   readonly withSample: "on" | "off";
+  /** Name of the operator's tenant where it is made; null: "Default". */
+  readonly client: string | null;
   /** Nothing was in the data folder before this start. */
   readonly isFirst: boolean;
 }
@@ -47,7 +49,7 @@ export async function prepareAccounts(options: FirstStartOptions): Promise<First
     await system.tables.write(tenant, [{ type: "add", counter: balanceCounter, delta }]);
   };
   if (!(await front.keys.tenant(defaultTenant))) {
-    await front.keys.createTenant({ id: defaultTenant, name: "Default" });
+    await front.keys.createTenant({ id: defaultTenant, name: options.client ?? "Default" });
     await fillBalance(defaultTenant, BALANCE_MICROS);
   }
   const isBegun = options.isFirst || (await small.read("sample.json")) !== null;

@@ -361,7 +361,9 @@ async function prepare(
     write: (name: string, text: string) => writeSmall(config.data, name, text),
   };
   const isFirst = system.boots === 1;
-  const ready = await prepareAccounts({ system, front, small, withSample: config.sample, isFirst });
+  const { sample: withSample, agents } = config;
+  const wanted = { withSample, isFirst, client: agents.clientId };
+  const ready = await prepareAccounts({ system, front, small, ...wanted });
   if (isQuiet) return;
   process.stdout.write(pageLine(`${front.url}/login?code=${ready.loginCode}`));
   if (ready.sample) process.stdout.write(sampleLines({ url: front.url, ...ready.sample }));
