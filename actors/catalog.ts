@@ -15,6 +15,7 @@ import { credentialActor } from "./credentials/credential.ts";
 import { credentialRenewRun, credentialWaitRun } from "./credentials/runs.ts";
 import { tokenWaitActor } from "./credentials/token-wait.ts";
 import { dryRun, dryRunActor } from "./dry-run.ts";
+import { targetWaitActor } from "./engines/target-wait.ts";
 import { evaluationActor, evaluationProgressRun } from "./evaluation/evaluation.ts";
 import { ingestionActor } from "./ingestion/job.ts";
 import { reembedClearRun, reembedPartRun, reembedRun } from "./ingestion/reembed-run.ts";
@@ -80,6 +81,7 @@ export const catalog: readonly Definition[] = [
   cancelRun,
   credentialActor,
   tokenWaitActor,
+  targetWaitActor,
   credentialRenewRun,
   credentialWaitRun,
   removeRestRun,

@@ -4,13 +4,14 @@
 import type { LogEntry } from "../runtime/runs/log-entry.ts";
 import { isDecisionKey } from "./approvals/keys.ts";
 import { linkOfKey } from "./credentials/keys.ts";
+import { isTargetWaitKey } from "./engines/wait-key.ts";
 import { eventOfKey } from "./flow/event-name.ts";
 import { isWaitKey } from "./money/wait-key.ts";
 
 /** A wait of a run, or of one below it. */
 export interface OpenWait {
   readonly run: string;
-  readonly kind: "approval" | "event" | "sleep" | "budget" | "auth";
+  readonly kind: "approval" | "event" | "sleep" | "budget" | "auth" | "target";
   /** Of `auth`: the link at which an account is connected. */
   readonly link?: string;
   /** Name of the event that ends it. */
@@ -49,6 +50,7 @@ export function openWaits(log: readonly LogEntry[]): readonly OpenWait[] {
 function kindOf(key: string): Exclude<OpenWait["kind"], "event"> {
   if (isDecisionKey(key)) return "approval";
   if (linkOfKey(key) !== null) return "auth";
+  if (isTargetWaitKey(key)) return "target";
   return isWaitKey(key) ? "budget" : "sleep";
 }
 

@@ -5,6 +5,7 @@ import type { Log } from "../runtime/log.ts";
 import type { Channels } from "./channels/port.ts";
 import type { LeftRow } from "./channels/removed-message.ts";
 import type { Credentials } from "./credentials/port.ts";
+import type { Engines } from "./engines/port.ts";
 import type { EngineWorks } from "./engines/works.ts";
 import type { Files } from "./files.ts";
 import type { Ingest, Reembed } from "./ingestion/port.ts";
@@ -405,6 +406,8 @@ export interface Ports {
   readonly mcp: McpServers;
   /** Work of engines; absent: there is none, as in a replay. */
   readonly works?: EngineWorks;
+  /** Absent: there are no engines. */
+  readonly engines?: Engines;
   readonly compute: Compute;
   /** What things cost since this start. */
   readonly prices: Prices;

@@ -33,4 +33,5 @@ export const channels = {
   scripts: "scripts",
   mcp: "mcp",
   works: "works",
+  engines: "engines",
 } as const;

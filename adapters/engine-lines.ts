@@ -1,8 +1,9 @@
 // What main and its engines talk about over their lines: calls of models that are shared, what calls of
-// embedders and re-rankers cost, what is sent over channels, what triggers begin, scripts of the operator, and tool
-// servers that are processes.
+// embedders and re-rankers cost, what is sent over channels, what triggers begin, scripts of the operator, tool servers
+// that are processes, and commands of engines.
 
 import type { Channels } from "../actors/channels/port.ts";
+import type { Engines } from "../actors/engines/port.ts";
 import type { EngineWorks } from "../actors/engines/works.ts";
 import type { McpServers } from "../actors/mcp/port.ts";
 import type { ProviderPurse } from "../actors/money/provider-call.ts";
@@ -16,6 +17,7 @@ import { channels, channelsOf } from "./engine-channels.ts";
 import { serveFarPort } from "./far-port.ts";
 import {
   farChannels,
+  farEngines,
   farLaunches,
   farMcp,
   farSchedules,
@@ -56,6 +58,8 @@ export interface EngineLines {
   findScriptsBy(scripts: Scripts): void;
   /** From now on engines work there; who asked before has waited. */
   workBy(works: () => Promise<EngineWorks & { end(): Promise<void> }>): void;
+  /** From now on commands of engines are run there; that which came before has waited. */
+  operateBy(engines: () => Promise<Engines>): void;
   /** Ends the processes of tool servers, and the work of engines. */
   end(): Promise<void>;
 }
@@ -90,6 +94,7 @@ export async function engineLines(
   };
   const found = settleable<Scripts>();
   const worked = settleable<ReturnType<typeof once<WorksAtWork>>>();
+  const operated = settleable<() => Promise<Engines>>();
   const processes = toolServers(config, log, closed);
   const served = hasPaidCalls(config) ? await import("./money/purse-line.ts") : undefined;
   let works: ReturnType<typeof once<WorksAtWork>> | undefined;
@@ -105,6 +110,7 @@ export async function engineLines(
       serveFarPort(named(channels.scripts), farScripts, () => found.promise),
       serveFarPort(named(channels.mcp), farMcp, processes.port),
       serveFarPort(named(channels.works), farWorks, async () => await (await worked.promise).get()),
+      serveFarPort(named(channels.engines), farEngines, async () => (await operated.promise)()),
     ];
     return () => {
       for (const end of ends) end?.();
@@ -127,6 +133,7 @@ export async function engineLines(
       works = once(make);
       worked.resolve(works);
     },
+    operateBy: (port) => operated.resolve(port),
     end: async () => {
       await Promise.all([processes.end(), works?.made()?.then((one) => one.end())]);
     },

@@ -1,6 +1,7 @@
 // The ports that main serves for engines.
 
 import type { Channels } from "../actors/channels/port.ts";
+import type { Engines } from "../actors/engines/port.ts";
 import type { EngineWorks } from "../actors/engines/works.ts";
 import type { McpServers } from "../actors/mcp/port.ts";
 import type { Scripts } from "../actors/tools/script-run.ts";
@@ -37,4 +38,10 @@ export const farMcp: FarPort<McpServers> = { name: "tool servers", calls: ["list
 export const farWorks: FarPort<EngineWorks> = {
   name: "engines",
   calls: ["terms", "begin", "next", "say", "stop"],
+};
+
+/** Commands of engines on targets: their processes and connections are main's. */
+export const farEngines: FarPort<Engines> = {
+  name: "engines",
+  calls: ["offered", "operate", "shell", "awaited"],
 };

@@ -23,6 +23,7 @@ import { type LookAtProviders, listModels, lookAtProviders } from "./front-provi
 import { createFrontPurse, type FrontPurse } from "./front-purse.ts";
 import { type FrontServer, openServer } from "./front-server.ts";
 import { afterStart, both, ended } from "./front-stops.ts";
+import { keepFrontTargets } from "./front-targets.ts";
 import { type BackupTold, backupRoutes } from "./http/admin/backup.ts";
 import { providersRoute } from "./http/admin/providers.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
@@ -287,12 +288,14 @@ function keepUp(
   const kept = { config, lines, services, system, log, preparation, addSecret };
   stops.push(afterStart(0, () => keepChannels(kept)));
   lines.launchBy(createLaunches({ chat: services.chat, system }));
+  stops.push(keepFrontTargets(options, services));
   const keeping = { system, log, nowMs: Date.now, watching: services.watching };
   lines.scheduleBy(async () => {
     const { createSchedules } = await import("./triggers/schedules.ts");
     return createSchedules({ ...services, triggers: services.resources.kinds.triggers });
   });
-  lines.workBy(async () => (await import("./engine-works.ts")).openEngineWorks(options));
+  const working = { ...options, targets: services.targets };
+  lines.workBy(async () => (await import("./engine-works.ts")).openEngineWorks(working));
   stops.push(
     afterStart(0, async () => (await import("./triggers/keeping.ts")).keepTriggers(keeping)),
   );

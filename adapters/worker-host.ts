@@ -29,6 +29,7 @@ import { channels, channelsOf } from "./engine-channels.ts";
 import { farPort } from "./far-port.ts";
 import {
   farChannels,
+  farEngines,
   farLaunches,
   farMcp,
   farSchedules,
@@ -202,8 +203,9 @@ interface Told {
 function farPorts(
   line: ReturnType<typeof channelsOf> | undefined,
   { scripts, processTenants }: Config["tools"],
-): Pick<Ports, "channels" | "launches" | "schedules" | "scripts" | "processTenants"> {
+): Pick<Ports, "channels" | "launches" | "schedules" | "scripts" | "processTenants" | "engines"> {
   return {
+    engines: farPort(line?.(channels.engines), farEngines),
     channels: farPort(line?.(channels.gateway), farChannels),
     launches: farPort(line?.(channels.launches), farLaunches),
     schedules: farPort(line?.(channels.schedules), farSchedules),

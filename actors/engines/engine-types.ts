@@ -1,6 +1,6 @@
 // The types of engines: what `config` of each holds.
 
-import type { EngineType } from "../records/engine.ts";
+import type { EngineType } from "../records/engine-type.ts";
 import type { TSchema } from "../schema.ts";
 import {
   checkPlugin,

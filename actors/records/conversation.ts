@@ -11,6 +11,7 @@ import type { Finding, Screenable, WithFindings } from "./guardrail.ts";
 import type { RecalledMemory } from "./memory.ts";
 import type { Picture } from "./picture.ts";
 import type { ResponseNote } from "./response.ts";
+import type { TargetEvent } from "./target-event.ts";
 import type { TeamEvent } from "./team-event.ts";
 import type { TenantLimits } from "./tenant-limits.ts";
 
@@ -198,6 +199,7 @@ export type ChatEvent =
       readonly note?: string;
     }
   | AuthEvent
+  | TargetEvent
   | { readonly type: "guardrail"; readonly findings: readonly Finding[] }
   | { readonly type: "escalated"; readonly to: string; readonly reason: string }
   | TeamEvent

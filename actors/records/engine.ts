@@ -17,12 +17,6 @@ export const engineLimits = {
   secretChars: 20_000,
 } as const;
 
-/** What an engine is. */
-export const engineTypes = ["direct_ops", "code_agent", "managed_agent", "plugin"] as const;
-
-/** One of them. */
-export type EngineType = (typeof engineTypes)[number];
-
 const closed = { additionalProperties: false } as const;
 
 /** What the operator sets. */

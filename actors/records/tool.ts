@@ -44,6 +44,8 @@ export const toolTypes = [
   "channel_message",
   "email",
   "openapi",
+  "engine",
+  "shell",
 ] as const;
 
 /** Name of a built-in type. */
@@ -94,6 +96,8 @@ const toolType = Type.Union([
   Type.Literal("channel_message"),
   Type.Literal("email"),
   Type.Literal("openapi"),
+  Type.Literal("engine"),
+  Type.Literal("shell"),
 ]);
 const toolName = Type.String({ pattern: "^[a-zA-Z0-9_-]{1,64}$" });
 const condition = Type.String({ minLength: 1, maxLength: toolLimits.conditionChars });

@@ -6,8 +6,14 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** What a configuration names: pointer within it, and id. */
 export function configLinks(type: ToolTypeName, config: Fields): Readonly<Record<string, string>> {
-  const { agent, to, collections, channel } = config;
+  const { agent, to, collections, channel, engine, target } = config;
   if (type === "delegate" && typeof agent === "string") return { "/agent": agent };
+  if (type === "engine" || type === "shell") {
+    const named = Object.entries({ "/engine": engine, "/target": target });
+    return Object.fromEntries(
+      named.filter((one): one is [string, string] => typeof one[1] === "string"),
+    );
+  }
   if (type === "handoff" && typeof to === "string") return { "/to": to };
   if ((type === "channel_message" || type === "email") && typeof channel === "string") {
     return { "/channel": channel };

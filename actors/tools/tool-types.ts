@@ -7,6 +7,7 @@ import { dataAnalyzerTool } from "./data-analyzer.ts";
 import { dateTimeTool } from "./date-time.ts";
 import { delegateTool } from "./delegate.ts";
 import { emailTool } from "./email.ts";
+import { engineTool } from "./engine.ts";
 import { fileReaderTool } from "./file-reader.ts";
 import { fileSearchTool } from "./file-search.ts";
 import { fileWriterTool } from "./file-writer.ts";
@@ -20,6 +21,7 @@ import { remoteAgentTool } from "./remote-agent.ts";
 import { scheduleTool } from "./schedule.ts";
 import { scriptTool } from "./script.ts";
 import { sendFileTool } from "./send-file.ts";
+import { shellTool } from "./shell.ts";
 import { skillScriptTool } from "./skill-script.ts";
 import type { ToolType } from "./tool-type.ts";
 import { webPageTool } from "./web-page.ts";
@@ -47,4 +49,6 @@ export const builtinTools: Readonly<Record<ToolTypeName, ToolType>> = {
   channel_message: channelMessageTool,
   email: emailTool,
   openapi: openApiTool,
+  engine: engineTool,
+  shell: shellTool,
 };

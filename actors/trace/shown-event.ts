@@ -16,6 +16,8 @@ const fields: { readonly [T in Type]?: readonly (keyof Extract<ChatEvent, { type
   approval_decided: ["id", "tool", "decision", "by"],
   auth_required: ["id", "integration"],
   auth_settled: ["id", "integration", "outcome"],
+  waiting_for_target: ["id", "target"],
+  target_settled: ["id", "target", "outcome"],
   escalated: ["to"],
   handoff: ["from", "to"],
   member: ["member", "turn", "state", "depth"],

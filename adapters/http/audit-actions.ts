@@ -172,6 +172,8 @@ export const unaudited: Readonly<Record<string, string>> = {
   "POST /v2/agents/{key}/ag-ui": talks,
   "POST /v2/agents/{key}/ui-chat": talks,
   "POST /v2/agents/{id}/route": reads,
+  "POST /v2/targets/{id}/check": reads,
+  "POST /v2/engines/{id}/check": reads,
   "POST /v1/embeddings": reads,
   "POST /v2/approvals/{ap}/decide": "The turn that decides writes it, with the decision.",
   [`PUT ${claim}`]: runs,

@@ -64,6 +64,10 @@ export function lineOf(event: ChatEvent): string | null {
       return `Waits until an account of ${event.integration} is connected at ${event.url}${event.code === undefined ? "" : ` with the code ${event.code}`}.`;
     case "auth_settled":
       return `${event.integration}: ${event.outcome}.`;
+    case "waiting_for_target":
+      return `Waits for its target ${event.target}. ${event.reason}`;
+    case "target_settled":
+      return `${event.target}: ${event.outcome}.`;
     case "escalated":
       return `Escalated to ${event.to}.`;
     case "notice":

@@ -14,7 +14,10 @@ export interface ChildCommand {
   readonly cwd?: string;
   /** All of its environment. */
   readonly env: Readonly<Record<string, string>>;
-  readonly timeoutMs: number;
+  /** Default: as long as it likes. */
+  readonly timeoutMs?: number;
+  /** A program of this server's own choice, which leaves nothing behind. Default false. */
+  readonly isOwn?: boolean;
 }
 
 /** A child that runs. */
@@ -25,13 +28,11 @@ export interface Child {
   readonly stderr: Readable;
   /** When it has ended, what it wrote was read, and nothing of it is left. */
   readonly exit: Promise<Exit>;
-  /** Whether its time was over. */
-  isLate(): boolean;
   kill(): void;
 }
 
 /** What a process that has ended has written and nobody has read may be read for so long, ms. */
-const DRAIN_MS = 2_000;
+const DRAIN_MS = 30_000;
 /** Has a child end with the process that started it (util-linux). */
 const SETPRIV = "/usr/bin/setpriv";
 /** Groups that are there: a server that ends as it should leaves none. */
@@ -57,7 +58,7 @@ function lifePrefix(): Promise<readonly string[]> {
 
 /** @throws PROVIDER_FAILED when it cannot be started. */
 export async function startChild(
-  { argv, cwd, env, timeoutMs }: ChildCommand,
+  { argv, cwd, env, timeoutMs, isOwn = false }: ChildCommand,
   ledger: ProcessLedger,
   signal: AbortSignal,
 ): Promise<Child> {
@@ -86,23 +87,19 @@ export async function startChild(
   // One that does not read is told by how it ends.
   stdin.on("error", () => undefined);
   const kill = (): void => killGroup(pid);
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    kill();
-  }, timeoutMs);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(kill, timeoutMs);
   signal.addEventListener("abort", kill, { once: true });
   if (signal.aborted) kill();
   const exit = ended(child, async () => {
     clearTimeout(timer);
     signal.removeEventListener("abort", kill);
     // What it has started ends with it, or would keep its outputs open.
-    await ledger.end(token, pid);
+    await ledger.end(token, pid, isOwn);
     groups.delete(pid);
   });
   // Whoever wants to know waits for it.
   exit.catch(() => undefined);
-  return { pid, stdin, stdout, stderr, exit, kill, isLate: () => isLate };
+  return { pid, stdin, stdout, stderr, exit, kill };
 }
 
 function started(child: ChildProcess): Promise<void> {

@@ -12,6 +12,10 @@ export class Line {
     this.#waitingMax = waitingMax;
   }
 
+  isIdle(): boolean {
+    return this.#busy === 0 && this.#waiting.length === 0;
+  }
+
   /** Waits for a place. @returns what gives it back. @throws POOL_FULL, CANCELLED. */
   async enter(most: number, signal: AbortSignal): Promise<() => void> {
     if (signal.aborted) throw cancelled();

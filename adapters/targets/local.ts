@@ -109,3 +109,11 @@ export function checkArgv(argv: SpawnCommand["argv"]): void {
 
 const outside = (path: string): RuntimeError =>
   new RuntimeError("INVALID", `${path.slice(0, 200)} is not below the folder of the target.`);
+
+/** A folder below another one, where links lead. @throws INVALID when it is not there, or leads out. */
+export async function folderBelow(folder: string, path: string): Promise<string> {
+  const whole = await pathBelow(folder, path);
+  const there = await realpath(whole).catch(() => null);
+  if (there !== null) return there;
+  throw new RuntimeError("INVALID", `${path.slice(0, 200)} is not there.`);
+}

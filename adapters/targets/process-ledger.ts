@@ -21,16 +21,18 @@ const LOOK_MS = 5;
 export interface ProcessLedger {
   /** Before one is started. @returns the token that its environment must have. */
   begin(): Promise<string>;
-  /** It has ended: ends what it has left, and strikes it out. */
-  end(token: string, pid: number | undefined): Promise<void>;
+  /** It has ended: ends what it has left, unless it leaves nothing (`isAlone`), and strikes it out. */
+  end(token: string, pid: number | undefined, isAlone?: boolean): Promise<void>;
   /** Ends what servers before this one have left. @returns how many processes. */
   sweep(): Promise<number>;
 }
 
+/** Tokens of processes of this server, whoever has started them: what is swept is others'. */
+const own = new Set<string>();
+
 /** @param data the data folder. */
 export function processLedger(data: string): ProcessLedger {
   const folder = join(data, FOLDER);
-  const own = new Set<string>();
   let made: Promise<unknown> | undefined;
   const ready = (): Promise<unknown> => {
     made ??= mkdir(folder, { recursive: true, mode: 0o700 });
@@ -48,9 +50,9 @@ export function processLedger(data: string): ProcessLedger {
       await writeFile(join(folder, token), "", { mode: 0o600 });
       return token;
     },
-    end: async (token, pid) => {
+    end: async (token, pid, isAlone = false) => {
       if (pid !== undefined) killGroup(pid);
-      await killMarked(new Set([token]));
+      if (!isAlone) await killMarked(new Set([token]));
       await strike(token);
     },
     sweep: async () => {

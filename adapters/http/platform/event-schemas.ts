@@ -67,6 +67,14 @@ const shown: { readonly [T in ChatEvent["type"]]: FieldsOf<ChatEvent, T> } = {
     ...{ id: text, integration: text },
     outcome: Type.String({ enum: ["connected", "declined", "expired", "refused"] }),
   },
+  waiting_for_target: {
+    ...{ id: text, run_id: text, target: text, reason: text },
+    expires_at: time,
+  },
+  target_settled: {
+    ...{ id: text, target: text },
+    outcome: Type.String({ enum: ["back", "expired", "refused"] }),
+  },
   guardrail: { findings: Type.Array(findingSchema) },
   escalated: { to: text, reason: text },
   handoff: { from: text, to: text, name: text, reason: text },

@@ -30,6 +30,7 @@ import { dryRunRoute } from "./route.ts";
 import { runAgainRoutes } from "./run-again.ts";
 import { runRoutes } from "./runs.ts";
 import { skillRoutes } from "./skills.ts";
+import { targetRoutes } from "./targets.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { traceRoute } from "./trace.ts";
 import { triggerRoutes } from "./triggers.ts";
@@ -65,6 +66,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...channelOutboxRoutes(services),
     ...channelParkedRoutes(services),
     ...triggerRoutes(services),
+    ...targetRoutes(services),
     ...channelPeopleRoutes(services),
     ...gatewayClaimRoutes(services),
     ...promptRoutes(services),

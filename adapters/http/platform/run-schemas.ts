@@ -47,7 +47,7 @@ export const runSchema: TSchema = named(
         Type.String({
           enum: [...waitsFor],
           description:
-            "The decision of a person; an account that somebody connects; a budget that is used up and pauses, until it is raised or begins anew.",
+            "The decision of a person; an account that somebody connects; a budget that is used up and pauses, until it is raised or begins anew; a target that is lost, until it is back.",
         }),
       ),
       agent_key: maybeText,
@@ -90,7 +90,7 @@ const wait = named(
   Type.Object(
     {
       kind: Type.String({
-        enum: ["approval", "event", "sleep", "budget", "auth", "queue"],
+        enum: ["approval", "event", "sleep", "budget", "auth", "target", "queue"],
         description: "`queue`: it begins when the run before it in its conversation has ended.",
       }),
       run_id: { ...text, description: "Who waits; of a queue the run before it." },

@@ -2,6 +2,7 @@
 // what can be known before it is asked.
 
 import { approvalsAddress } from "../../../actors/approvals/approval.ts";
+import { targetTables } from "../../../actors/engines/wait-key.ts";
 import { limits } from "../../../actors/limits.ts";
 import {
   type Approval,
@@ -41,8 +42,8 @@ export interface ApprovalFilter {
   readonly allowed?: AllowedResources | null | undefined;
 }
 
-/** A decision of a person; an account that somebody connects; a budget that is raised or begins anew. */
-export const waitsFor = ["approval", "auth", "budget"] as const;
+/** A decision of a person; an account that somebody connects; a budget that is raised or begins anew; a target that is back. */
+export const waitsFor = ["approval", "auth", "budget", "target"] as const;
 export type WaitsFor = (typeof waitsFor)[number];
 
 /** The approvals of a system. */
@@ -134,6 +135,7 @@ export function createApprovalService(
           const has = async (table: string): Promise<boolean> =>
             (await tables.list(tenant, table, { prefix, limit: 1 })).length > 0;
           if (await has(tokenTables.waitsOfRun)) return [[id, "auth"]];
+          if (await has(targetTables.waitsOfRun)) return [[id, "target"]];
           return (await has(budgetTables.pauses)) ? [[id, "budget"]] : [];
         }),
       );

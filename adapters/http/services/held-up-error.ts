@@ -26,6 +26,7 @@ function saidOf({ kind, run, event, untilMs, url, code }: WaitNote): string {
     const asked = code === undefined ? "" : `, with the code ${code}`;
     return `until an account is connected: open ${url} in a browser${asked}`;
   }
+  if (kind === "target") return "until a target is back";
   if (kind === "queue") return `behind run ${run} of its conversation`;
   const until = untilMs === null ? "" : ` until ${new Date(untilMs).toISOString()}`;
   return event === null ? until.trim() : `for the event ${event}${until}`;

@@ -16,7 +16,7 @@ import { wholeLog } from "./run-log.ts";
 
 /** What is shown of one wait; times in ms since the epoch, null where nobody knows. */
 export interface WaitNote {
-  readonly kind: "approval" | "event" | "sleep" | "budget" | "auth" | "queue";
+  readonly kind: "approval" | "event" | "sleep" | "budget" | "auth" | "target" | "queue";
   /** The run that waits, which may be below the one asked for; of a queue the run before it. */
   readonly run: string;
   readonly event: string | null;

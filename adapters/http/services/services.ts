@@ -19,6 +19,7 @@ import { documentReading } from "../../openapi/reading.ts";
 import type { PackContext } from "../../packs/context.ts";
 import type { PackService } from "../../packs/pack-service.ts";
 import { createSerial } from "../../serial.ts";
+import { type LaterTargets, laterTargets } from "../../targets/later.ts";
 import { withRoom } from "../../tenants/asks-room.ts";
 import { TenantRates } from "../../tenants/limits.ts";
 import { TenantRemovals } from "../../tenants/removal.ts";
@@ -99,7 +100,7 @@ export interface ServiceOptions {
 }
 
 /** All of them. */
-export interface Services {
+export interface Services extends LaterTargets {
   readonly system: System;
   readonly agents: AgentService;
   readonly versions: VersionService;
@@ -211,14 +212,13 @@ export function createServices(options: ServiceOptions): Services {
     data: options.data,
     ...{ sealer: options.sealed?.source, embedders: options.embedders, trust: options.trust },
     versions: createVersionService(stored, store),
-    ...{ chat, gateway, deliveries: createDeliveryService(system, nowMs) },
+    ...{ chat, gateway, deliveries: createDeliveryService(system, nowMs), memories, resources },
     ...{ refusals, watching, triggers: createTriggerService({ system, watching, nowMs }) },
+    ...laterTargets({ ...options, hosts: options.trust.hosts }),
     hooks: laterHooks({ system, storageRoom: limited.storageRoom, nowMs }),
     dryRuns: createDryRunService({ ...guardParts, system, compute, prices, nowMs }),
     knowledge,
     ingestion,
-    memories,
-    resources,
     skills: createSkillService({ ...stored, compute, bytesMax: options.skillBytesMax }),
     items: resources.items,
     evaluations: createEvaluationService({

@@ -225,6 +225,7 @@ test("every route that changes something is refused to a tenant that has stored 
   expect(passing.filter((one) => !one.includes(" /admin/")).sort()).toEqual(
     [
       ...[...asks, ...small].map((pattern) => `POST ${pattern}`),
+      ...["POST /v2/engines/{id}/check", "POST /v2/targets/{id}/check"],
       ...["PATCH /v2/tokens/{tk}", "PUT /v2/guardrails", "PUT /v2/integrations/{name}"],
     ].sort(),
   );

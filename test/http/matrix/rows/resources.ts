@@ -120,6 +120,28 @@ function rowsOf(kind: Kind): Rows {
   };
 }
 
+/** One that works in a folder that is there. */
+async function targetOf(world: World, kind: "targets" | "engines"): Promise<string> {
+  const machine = { name: "Here", type: "local", config: { folder: "/" } };
+  const { id } = await world.make("POST", "/v2/targets", machine);
+  if (kind === "targets") return id;
+  const commands = [{ name: "look", description: "Looks.", argv: ["true"] }];
+  const engine = { name: "Ops", type: "direct_ops", target: id, config: { commands } };
+  return (await world.make("POST", "/v2/engines", engine)).id;
+}
+
+function checksOf(kind: "targets" | "engines"): Rows {
+  const path = `/v2/${kind}/{id}/check`;
+  const good = async (world: World) => ({ params: { id: await targetOf(world, kind) } });
+  return {
+    [`GET ${path}`]: { good, status: 200, shows: { status: "unknown", checked_at: null } },
+    [`POST ${path}`]: {
+      ...{ good, status: 200, shows: { status: "ok", message: null } },
+      conflict: "cannot: it may be looked at as often as anybody likes",
+    },
+  };
+}
+
 /** The rows. */
 export const resourceRows: Rows = {
   ...rowsOf("prompts"),
@@ -131,6 +153,8 @@ export const resourceRows: Rows = {
   ...rowsOf("triggers"),
   ...rowsOf("engines"),
   ...rowsOf("targets"),
+  ...checksOf("targets"),
+  ...checksOf("engines"),
   "POST /v2/prompts/{id}/preview": {
     good: async (world) => {
       const body = { name: "Bye", template: "Bye, {{who}}!", variables: [variable] };

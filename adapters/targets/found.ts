@@ -1,0 +1,44 @@
+// Engines and targets by their ids, for the tenant that asks: its own, and those of the first tenant that it is
+// granted. One that is not granted looks like one that is not there.
+
+import type { EngineInput } from "../../actors/records/engine.ts";
+import { type Granted, isGranted } from "../../actors/records/operator-record.ts";
+import type { ResourceRecord, ResourceRow } from "../../actors/records/resource.ts";
+import type { TargetInput } from "../../actors/records/target.ts";
+import { firstTenant } from "../../actors/records/tenant.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { Tables } from "../../runtime/system.ts";
+
+/** A record, and whose it is. */
+export interface Found<Input> {
+  readonly record: ResourceRecord<Input>;
+  readonly owner: string;
+}
+
+type Of = { readonly tenant: string; readonly id: string };
+
+/** @throws NOT_FOUND, FORBIDDEN for one that is switched off. */
+export async function findEngine(tables: Pick<Tables, "get">, of: Of): Promise<Found<EngineInput>> {
+  return await found<EngineInput>(tables, of, { table: "engines", name: "Engine", prefix: "en_" });
+}
+
+/** @throws NOT_FOUND, FORBIDDEN for one that is switched off. */
+export async function findTarget(tables: Pick<Tables, "get">, of: Of): Promise<Found<TargetInput>> {
+  return await found<TargetInput>(tables, of, { table: "targets", name: "Target", prefix: "tg_" });
+}
+
+async function found<Input extends Granted & { readonly is_active?: boolean | undefined }>(
+  tables: Pick<Tables, "get">,
+  { tenant, id }: Of,
+  { table, name, prefix }: Readonly<Record<"table" | "name" | "prefix", string>>,
+): Promise<Found<Input>> {
+  for (const owner of new Set([tenant, firstTenant])) {
+    const row = id.startsWith(prefix) ? await tables.get(owner, table, id) : undefined;
+    if (row === undefined) continue;
+    const { record } = row.value as ResourceRow<Input>;
+    if (owner !== tenant && !isGranted(record, tenant)) continue;
+    if (record.is_active !== false) return { record, owner };
+    throw new RuntimeError("FORBIDDEN", `${name} ${id} is switched off.`);
+  }
+  throw new RuntimeError("NOT_FOUND", `${name} ${id.slice(0, 64)} does not exist.`);
+}

@@ -1,0 +1,71 @@
+// What a start does for targets, a little after it: processes that a server before this one left behind are ended, and
+// targets that runs wait for are looked at again.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { targetTables } from "../../actors/engines/wait-key.ts";
+import { systemTables, systemTenant } from "../../actors/records/api-key.ts";
+import type { Log } from "../../runtime/log.ts";
+import type { System, TableRow } from "../../runtime/system.ts";
+import type { TargetHost } from "./host.ts";
+
+/** What it works with. */
+export interface TargetKeeping {
+  readonly tables: System["tables"];
+  /** The data folder. */
+  readonly data: string;
+  readonly log: Log;
+  host(): Promise<TargetHost>;
+}
+
+const PAGE = 200;
+/** Waits that were on their way when it was looked are found by the next look, ms. */
+const AGAIN_MS = 10 * 60_000;
+
+/** Does it. @returns what stops it. */
+export function keepTargets(parts: TargetKeeping): () => void {
+  const { data, log, host } = parts;
+  let isStopped = false;
+  const failed = (err: unknown): void =>
+    log.write("error", "Targets could not all be looked at.", { err });
+  const begin = async (): Promise<void> => {
+    if (existsSync(join(data, "processes"))) {
+      const ended = await (await host()).ledger.sweep();
+      if (ended > 0) log.write("warn", "Ended processes that an earlier server left.", { ended });
+    }
+    await lookAgain(parts, () => isStopped);
+  };
+  begin().catch(failed);
+  const timer = setInterval(() => {
+    lookAgain(parts, () => isStopped).catch(failed);
+  }, AGAIN_MS).unref();
+  return () => {
+    isStopped = true;
+    clearInterval(timer);
+  };
+}
+
+async function lookAgain({ tables, host }: TargetKeeping, isOver: () => boolean): Promise<void> {
+  for await (const { id: tenant } of rowsOf(tables, systemTenant, systemTables.tenants)) {
+    for await (const { id } of rowsOf(tables, tenant, targetTables.waits)) {
+      if (isOver()) return;
+      const at = id.indexOf(".");
+      const awaited = { tenant, target: id.slice(0, at), root: id.slice(at + 1) };
+      (await host()).health.awaited(awaited);
+    }
+  }
+}
+
+async function* rowsOf(
+  tables: System["tables"],
+  tenant: string,
+  table: string,
+): AsyncGenerator<TableRow> {
+  for (let after: string | undefined; ; ) {
+    const page = { limit: PAGE, ...(after === undefined ? {} : { after }) };
+    const rows = await tables.list(tenant, table, page);
+    yield* rows;
+    after = rows.at(-1)?.id;
+    if (rows.length < PAGE) return;
+  }
+}

@@ -1,0 +1,97 @@
+// Engines and targets in the started product: a run whose target is lost waits for it, over a crash, and goes on when
+// it is back.
+
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Product, startProduct } from "../support/product.ts";
+import type { Json } from "../support/wire-client.ts";
+
+let product: Product;
+let target: string;
+let work: string;
+
+beforeAll(async () => {
+  product = await startProduct();
+  work = join(product.folder, "work");
+  const config = { folder: work };
+  target = (await post("/v2/targets", { name: "Disk", type: "local", shell: true, config })).id;
+});
+afterAll(() => product.end());
+
+async function post(path: string, body: object): Promise<Json> {
+  const { status, body: made } = await product.call("POST", path, body);
+  expect([path, status < 300, made]).toEqual([path, true, made]);
+  return made;
+}
+const get = async (path: string): Promise<Json> => (await product.call("GET", path)).body;
+
+/** A workflow of one node that calls a tool. */
+async function flowOf(tool: object, args: object): Promise<string> {
+  const { id: ref } = await post("/v2/tools", tool);
+  const graph_definition = {
+    nodes: [
+      { id: "do", type: "tool", ref, arguments: JSON.stringify(args), save: "done" },
+      { id: "end", type: "end" },
+    ],
+    edges: [{ from: "do", to: "end" }],
+  };
+  const flow = { name: "Flow", graph_definition, state_schema: { properties: { done: {} } } };
+  return (await post("/v2/workflows", { ...flow, output: "done" })).id;
+}
+
+const started = async (flow: string): Promise<string> =>
+  (await post(`/v2/workflows/${flow}/runs`, { input: {}, mode: "background" })).run_id;
+
+test("a run whose target is lost waits for it, over a crash, until it is back", async () => {
+  const config = { target };
+  const flow = await flowOf(
+    { name: "sh", type: "shell", config, requires_confirmation: false },
+    { command: "echo made here > file; cat file" },
+  );
+  const run = await started(flow);
+  const waiting = async (): Promise<unknown> => (await get(`/v2/runs/${run}`)).waits_for;
+  await expect.poll(waiting, { timeout: 20_000 }).toBe("target");
+  const { status } = await get(`/v2/runs/${run}`);
+  await product.kill();
+  await product.start();
+  expect(await waiting()).toBe("target");
+  const check = async (): Promise<Json> =>
+    (await product.call("POST", `/v2/targets/${target}/check`)).body;
+  const lost = await check();
+  await mkdir(work);
+  const back = await check();
+  await expect
+    .poll(async () => (await get(`/v2/runs/${run}`)).status, { timeout: 20_000 })
+    .toBe("completed");
+
+  expect(status).toBe("waiting");
+  expect([lost.status, back.status]).toEqual(["lost", "ok"]);
+  expect(await get(`/v2/targets/${target}/check`)).toMatchObject({ status: "ok", message: null });
+  expect(JSON.stringify(await get(`/v2/runs/${run}`))).toContain("made here");
+  expect(await waiting()).toBe(null);
+});
+
+test("it goes on by itself, without anybody asking, and each declared command is a tool", async () => {
+  await rm(work, { recursive: true, force: true });
+  const commands = [
+    { name: "one", description: "One.", argv: ["echo", { arg: "word" }], arguments: wordArgument },
+    { name: "two", description: "Two.", argv: ["echo", "two"] },
+  ];
+  const engine = await post("/v2/engines", {
+    ...{ name: "Ops", type: "direct_ops", target, config: { commands } },
+  });
+  const config = { engine: engine.id, commands: ["one"] };
+  const flow = await flowOf({ name: "ops", type: "engine", config }, { word: "$(echo plain)" });
+  const run = await started(flow);
+  const at = async (): Promise<Json> => await get(`/v2/runs/${run}`);
+  await expect.poll(async () => (await at()).waits_for, { timeout: 20_000 }).toBe("target");
+  await mkdir(work);
+  await expect.poll(async () => (await at()).status, { timeout: 30_000 }).toBe("completed");
+
+  expect(JSON.stringify(await at())).toContain("$(echo plain)");
+  const used = await product.call("DELETE", `/v2/engines/${engine.id}`);
+  expect([used.status, used.body.code]).toEqual([409, "CONFLICT"]);
+});
+
+const wordArgument = { word: { type: "string" } };
