@@ -146,7 +146,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     ...{ compute: system.compute, nowMs: Date.now, prices },
     ...{ data: config.data, log: diary, sealed, skillBytesMax: config.skills.bytesMax },
     tenantLimits: defaultLimits(config.tenants.limits),
-    folders: config.tools.folders,
+    ...{ folders: config.tools.folders, toolServers: config.mcpServers },
     ...{ trust: trustOf(options), gateway: gatewaySettings(config) },
     ...knowledge,
     ...{ guards: options.guards, operatorRules: config.guardrails },

@@ -6,6 +6,7 @@ import type { Ajv2020, ValidateFunction } from "ajv/dist/2020.js";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
 import { linearPattern, loadLinearPatterns } from "../linear-pattern.ts";
+import { isDeeper, valueDepthMax } from "./unfolding.ts";
 
 /** Outcome of a check: the parsed value, or one sentence for the model and the pointer at fault. */
 export type Checked =
@@ -30,14 +31,17 @@ export async function loadSchemas(): Promise<void> {
 /**
  * Compiles a user's schema, or throws. The same check serves the door (at PUT) and the run.
  * @param pointer where the schema stands in the request, for the error.
- * @throws SCHEMA_INVALID with a pointer: over 64 KB, deeper than 32, a remote `$ref`, `$dynamicRef`.
+ * @throws SCHEMA_INVALID with a pointer: over 64 KB, deeper than 32, a remote `$ref`, `$dynamicRef`, references that
+ * unfold to more than 5,000 parts or lead back to the same place.
  */
 export function compileSchema(schema: Schema, pointer = "/output_schema"): ValidateFunction {
   const text = JSON.stringify(schema);
   const known = compiled.get(text);
   if (known !== undefined) return known;
   checkSchemaLimits(schema, pointer);
-  const validate = build(schema, pointer);
+  const depthMax = valueDepthMax(schema, pointer);
+  const built = build(schema, pointer);
+  const validate = Number.isFinite(depthMax) ? bounded(built, depthMax) : built;
   compiled.set(text, validate);
   if (compiled.size > limits.compiledSchemas) {
     const oldest = compiled.keys().next().value;
@@ -98,6 +102,24 @@ export function parseJson(text: string): { readonly value: unknown } | undefined
   } catch {
     return undefined;
   }
+}
+
+/** For values of a depth alone at which the work stays bounded. */
+function bounded(validate: ValidateFunction, depthMax: number): ValidateFunction {
+  const own = (value: unknown): boolean => {
+    if (isDeeper(value, depthMax)) {
+      const message = `is nested deeper than ${depthMax} levels, the most that this schema is checked for`;
+      checked.errors = [
+        { instancePath: "", schemaPath: "", keyword: "depth", params: {}, message },
+      ];
+      return false;
+    }
+    const isFit = validate(value) as boolean;
+    checked.errors = validate.errors ?? null;
+    return isFit;
+  };
+  const checked = Object.assign(own, validate) as unknown as ValidateFunction;
+  return checked;
 }
 
 function build(schema: Schema, pointer: string): ValidateFunction {

@@ -72,7 +72,11 @@ export const mcpTool: ToolType = {
   ),
   needs: ["network"],
   granted: ["network", "read", "write"],
-  check: (config) => checkConfig(config as unknown as McpConfig),
+  check: (config, { servers }) => {
+    const own = config as unknown as McpConfig;
+    checkConfig(own);
+    if (own.server !== undefined && servers !== undefined) checkServer(own.server, servers);
+  },
   describe: () => "",
   parameters: () => argumentsSchema([], {}),
   list,
@@ -100,6 +104,13 @@ function checkConfig(config: McpConfig): void {
   for (const [at, one] of tools.entries()) {
     if (tools.indexOf(one) !== at) throw invalid(`${one} stands there twice.`, `/tools/${at}`);
   }
+}
+
+/** @throws INVALID for a process that the operator did not grant the tenant; others are not told apart from none. */
+function checkServer(server: string, granted: readonly string[]): void {
+  if (granted.includes(server)) return;
+  const text = `No tool server "${server}" is granted to this tenant. Its operator names some in troupe.yaml under mcp_servers: (name, command, tenants).`;
+  throw invalid(text, "/server");
 }
 
 async function list(config: ToolConfig, place: ManyPlace) {

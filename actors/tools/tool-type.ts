@@ -81,6 +81,8 @@ export type ToolWork =
 export interface CheckedFor {
   /** Folders that the operator granted the tenant. */
   readonly folders: readonly FolderGrant[];
+  /** Names of the operator's tool servers that the tenant may name; absent: nobody knows here. */
+  readonly servers?: readonly string[] | undefined;
 }
 
 /** A built-in type. */

@@ -92,22 +92,25 @@ test("an agent calls the allowed tools of a server, which its model knows by the
 
 test("an agent calls a tool of a process of the operator's; one of another tenant's is not there", async () => {
   const tool = await newTool({ server: "desk", tools: ["environment"], prefix: false });
-  const other = await newTool({ server: "others", tools: ["environment"] });
-  const agent = await newAgent({ tool }, { tool: other });
-  calling([
-    { name: "environment", arguments: {} },
-    { name: "shop_environment", arguments: {} },
-  ]);
+  const agent = await newAgent({ tool });
+  calling([{ name: "environment", arguments: {} }]);
 
   const reply = await say(agent, "Where are you?");
 
-  expect(await results(reply.body.id)).toEqual(
-    expect.arrayContaining([
-      { structured_content: { PATH: expect.any(String), SHOP_KEY: "k-1" } },
-      { error: expect.objectContaining({ code: "NOT_FOUND" }) },
-    ]),
-  );
-  expect(JSON.stringify(offered())).toContain("There is no tool server others for this tenant.");
+  expect(await results(reply.body.id)).toEqual([
+    { structured_content: { PATH: expect.any(String), SHOP_KEY: "k-1" } },
+  ]);
+  const refused = async (server: string): Promise<Json> => {
+    const config = { server, tools: ["environment"] };
+    const body = { name: "shop", type: "mcp", config };
+    return (await product.call("POST", "/v2/tools", body)).body;
+  };
+  for (const server of ["others", "nobodys"]) {
+    expect(await refused(server)).toMatchObject({
+      pointer: "/config/server",
+      detail: expect.stringContaining(`No tool server "${server}" is granted to this tenant.`),
+    });
+  }
 });
 
 test("a tool of which the server says something else than at first is not called, and the audit says so", async () => {

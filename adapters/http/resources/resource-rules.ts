@@ -16,12 +16,21 @@ export interface RulePlace {
   readonly tenant: string;
   /** Folders that the operator granted, to whichever tenants. */
   readonly folders: readonly FolderGrant[];
+  /** The operator's tool servers, and who may name them. Absent: nobody knows here. */
+  readonly toolServers?: readonly ServerGrant[] | undefined;
   /** Reads documents of tools. Absent: they are read when they are used. */
   readonly reading?: Omit<ReadingParts, "tenant"> | undefined;
   /** The record that is changed; null for a new one. */
   readonly id: string | null;
   /** Ids of the tenant's records of this kind that have a name. */
   named(name: string): Promise<readonly string[]>;
+}
+
+/** A tool server that is the operator's. */
+export interface ServerGrant {
+  readonly name: string;
+  /** Ids, or "*" for all. */
+  readonly tenants: readonly string[];
 }
 
 /** Rules of one kind. All of them are called while no other record of the tenant changes. */

@@ -26,7 +26,7 @@ import { lockOf, type RecordUser, refuseUsed, versionsNamed } from "../services/
 import { isSame } from "../services/same.ts";
 import { pageOfVersions } from "../services/version-page.ts";
 import { loadValidator, validate } from "../validate.ts";
-import type { Links, ResourceRules } from "./resource-rules.ts";
+import type { Links, ResourceRules, ServerGrant } from "./resource-rules.ts";
 import {
   createResourceStore,
   type LoadedResource,
@@ -46,6 +46,8 @@ export interface ResourceContext {
   readonly serial: Serial;
   /** Folders that the operator granted. Default: none. */
   readonly folders?: readonly FolderGrant[] | undefined;
+  /** The operator's tool servers. */
+  readonly toolServers?: readonly ServerGrant[] | undefined;
   /** Reads documents of tools that are saved. */
   readonly reading?: Omit<ReadingParts, "tenant"> | undefined;
   /** Milliseconds since the epoch. */
@@ -307,8 +309,8 @@ async function checked<Input extends object>(
     const all = await context.index.ordered(of.tenant, listingOf(kind), "created_at");
     return all.filter(({ entry }) => entry.name === name).map(({ id }) => id);
   };
-  const { system, folders = [], reading } = context;
-  const place = { tables: system.tables, folders, reading, ...of, named };
+  const { system, folders = [], reading, toolServers } = context;
+  const place = { tables: system.tables, folders, reading, toolServers, ...of, named };
   await rules.check?.(fields as Input, place);
   return (await rules.links?.(fields as Input, place)) ?? {};
 }

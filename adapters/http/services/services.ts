@@ -15,7 +15,7 @@ import type { GatewaySettings } from "../../channels/gateway.ts";
 import { type LaterGateway, laterGateway } from "../../channels/later-gateway.ts";
 import type { Registry } from "../../channels/registry.ts";
 import { writeSmall } from "../../data-folder.ts";
-import { documentReading } from "../../openapi/reading.ts";
+import { toolGrounds } from "../../openapi/reading.ts";
 import type { PackContext } from "../../packs/context.ts";
 import type { PackService } from "../../packs/pack-service.ts";
 import { createSerial } from "../../serial.ts";
@@ -35,6 +35,7 @@ import type { SealedTenants } from "../../vault/sealing.ts";
 import { createWebhookSecrets, type WebhookSecrets } from "../../webhooks/secrets.ts";
 import { WorkGate } from "../gate/work-gate.ts";
 import { createResources, type Resources } from "../resources/kinds.ts";
+import type { ServerGrant } from "../resources/resource-rules.ts";
 import { createAgentStore } from "./agent-store.ts";
 import { createVersionService, type VersionService } from "./agent-versions.ts";
 import { type AgentService, createAgentService } from "./agents.ts";
@@ -83,6 +84,8 @@ export interface ServiceOptions {
   readonly tenantLimits?: TenantLimits;
   /** Folders that the operator granted tools. Default: none. */
   readonly folders?: readonly FolderGrant[];
+  /** Tool servers of the operator. */
+  readonly toolServers?: readonly ServerGrant[];
   /** The data folder. */
   readonly data: string;
   readonly log: Log;
@@ -171,7 +174,7 @@ export function createServices(options: ServiceOptions): Services {
   const watching = watchFiles({ system, folders, log: options.log });
   const resources = createResources({
     ...{ system, index, serial, folders, nowMs, watching, channelKinds: options.gateway },
-    reading: documentReading(compute, options.trust.hosts),
+    ...toolGrounds(compute, options),
     channelChanged: async (tenant, id) => {
       for (const tell of channelChanges) await tell(tenant, id);
     },

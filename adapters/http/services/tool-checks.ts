@@ -19,7 +19,7 @@ import type { FolderGrant } from "../../../actors/tools/folders.ts";
 import { configLinks, useLinks } from "../../../actors/tools/links.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables } from "../../../runtime/system.ts";
-import { checkExists, type ResourceRules } from "../resources/resource-rules.ts";
+import { checkExists, type ResourceRules, type ServerGrant } from "../resources/resource-rules.ts";
 import { loadValidator, validate } from "../validate.ts";
 
 /** A type with what it checks by: loaded with the first tool, as most agents have none. */
@@ -184,6 +184,7 @@ async function checkRecordUse(
 
 /** Where settings stand, and whose they are. */
 type SettingsPlace = Pick<ToolCheckPlace, "tables" | "tenant" | "folders"> & {
+  readonly toolServers?: readonly ServerGrant[] | undefined;
   readonly pointer: string;
 };
 
@@ -191,11 +192,16 @@ async function grantedTo(tenant: string, folders: readonly FolderGrant[]) {
   return (await import("../../../actors/tools/folders.ts")).grantsOf(folders, tenant);
 }
 
+const namesFor = (servers: readonly ServerGrant[], tenant: string): readonly string[] =>
+  servers
+    .filter(({ tenants }) => tenants.includes("*") || tenants.includes(tenant))
+    .map(({ name }) => name);
+
 /** Checks the settings of a tool of this type. */
 async function checkSettings(
   name: ToolTypeName,
   settings: Omit<ToolUse, "tool" | "name">,
-  { tables, tenant, folders, pointer }: SettingsPlace,
+  { tables, tenant, folders, toolServers, pointer }: SettingsPlace,
 ): Promise<void> {
   const type = await typeOf(name);
   const { config = {}, permissions, parameters, repeat } = settings;
@@ -203,7 +209,7 @@ async function checkSettings(
   const own = folders.length === 0 ? [] : await grantedTo(tenant, folders);
   within(`${pointer}/config`, () => {
     validate(type.config, config);
-    type.check?.(config, { folders: own });
+    type.check?.(config, { folders: own, servers: toolServers && namesFor(toolServers, tenant) });
   });
   if (name === "email") await checkMailbox({ tables, tenant }, config, `${pointer}/config/channel`);
   const missing = type.needs.find((need) => permissions?.includes(need) === false);
