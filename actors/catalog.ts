@@ -29,6 +29,7 @@ import { removalActor, removeRestRun } from "./removal.ts";
 import { subAgentRun } from "./sub-agent.ts";
 import { supervisorRun, workflowRun } from "./supervisor.ts";
 import { toolRateActor } from "./tools/rate.ts";
+import { writeQuotaActor } from "./tools/write-quota.ts";
 import { cancelRun, launchRun } from "./triggers/launch.ts";
 import { triggerSourceActor } from "./triggers/source.ts";
 import { triggerActor } from "./triggers/trigger.ts";
@@ -68,6 +69,7 @@ export const catalog: readonly Definition[] = [
   treasuryActor,
   alertsActor,
   toolRateActor,
+  writeQuotaActor,
   approvalActor,
   sessionActor,
   laneActor,

@@ -52,6 +52,7 @@ export interface FileBytes {
   /** Without its folders. */
   readonly name: string;
   readonly bytes: Uint8Array;
+  readonly modified: string;
 }
 
 /** How a file is written. */

@@ -274,7 +274,9 @@ function laterCredentials(
 function laterFiles(folders: readonly FolderGrant[], compute: Compute): Files {
   let port: Promise<Files> | undefined;
   const ready = (): Promise<Files> => {
-    port ??= import("./files/files.ts").then(({ createFiles }) => createFiles(folders, compute));
+    port ??= import("./files/files.ts").then(({ createFiles, documentsWithin }) =>
+      createFiles(folders, compute, createPoolParser(compute, documentsWithin)),
+    );
     return port;
   };
   return {

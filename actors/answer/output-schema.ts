@@ -6,7 +6,6 @@ import type { Ajv2020, ValidateFunction } from "ajv/dist/2020.js";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
 import { linearPattern, loadLinearPatterns } from "../linear-pattern.ts";
-import { isDeeper, valueDepthMax } from "./unfolding.ts";
 
 /** Outcome of a check: the parsed value, or one sentence for the model and the pointer at fault. */
 export type Checked =
@@ -19,12 +18,18 @@ type Schema = Readonly<Record<string, unknown>>;
 const CHOICE_CHARS = 1_000;
 
 let Ajv: typeof Ajv2020 | undefined;
+let unfolding: typeof import("./unfolding.ts") | undefined;
 const compiled = new Map<string, ValidateFunction>();
 
 /** Loads what schemas are compiled with: most agents have none. Awaited once before that. */
 export async function loadSchemas(): Promise<void> {
   if (Ajv !== undefined) return;
-  const [library] = await Promise.all([import("ajv/dist/2020.js"), loadLinearPatterns()]);
+  const [library, ours] = await Promise.all([
+    import("ajv/dist/2020.js"),
+    import("./unfolding.ts"),
+    loadLinearPatterns(),
+  ]);
+  unfolding = ours;
   Ajv = library.Ajv2020;
 }
 
@@ -39,9 +44,12 @@ export function compileSchema(schema: Schema, pointer = "/output_schema"): Valid
   const known = compiled.get(text);
   if (known !== undefined) return known;
   checkSchemaLimits(schema, pointer);
+  if (unfolding === undefined) throw new Error("loadSchemas was not awaited.");
+  const { isDeeper, valueDepthMax } = unfolding;
   const depthMax = valueDepthMax(schema, pointer);
   const built = build(schema, pointer);
-  const validate = Number.isFinite(depthMax) ? bounded(built, depthMax) : built;
+  const isWithin = (value: unknown): boolean => !isDeeper(value, depthMax);
+  const validate = Number.isFinite(depthMax) ? bounded(built, { depthMax, isWithin }) : built;
   compiled.set(text, validate);
   if (compiled.size > limits.compiledSchemas) {
     const oldest = compiled.keys().next().value;
@@ -105,9 +113,12 @@ export function parseJson(text: string): { readonly value: unknown } | undefined
 }
 
 /** For values of a depth alone at which the work stays bounded. */
-function bounded(validate: ValidateFunction, depthMax: number): ValidateFunction {
+function bounded(
+  validate: ValidateFunction,
+  { depthMax, isWithin }: { readonly depthMax: number; isWithin(value: unknown): boolean },
+): ValidateFunction {
   const own = (value: unknown): boolean => {
-    if (isDeeper(value, depthMax)) {
+    if (!isWithin(value)) {
       const message = `is nested deeper than ${depthMax} levels, the most that this schema is checked for`;
       checked.errors = [
         { instancePath: "", schemaPath: "", keyword: "depth", params: {}, message },

@@ -1,4 +1,4 @@
-// The tool file_reader: pieces of text files, and what is in folders, below the paths of its configuration.
+// The tool file_reader: pieces of text files and of the text of documents, and what is in folders, below the paths of its configuration.
 
 import { Type } from "../schema.ts";
 import { countIn, pathsOf, textIn } from "./file-arguments.ts";
@@ -16,14 +16,14 @@ export const fileReaderTool: ToolType = {
   needs: ["read"],
   check: (config, { folders }) => checkPaths(pathsOf(config), folders, "read"),
   describe: (config) =>
-    `Reads a text file, or lists what is in a folder. It reaches: ${pathsOf(config).join(", ")}. A long file is read in pieces, each from next_offset of the one before.`,
+    `Reads a text file or the text of a document (PDF, Word, HTML), or lists what is in a folder. It reaches: ${pathsOf(config).join(", ")}. A long file is read in pieces, each from next_offset of the one before.`,
   parameters: () =>
     argumentsSchema([], {
       path: {
         ...{ type: "string", maxLength: pathLimits.chars },
         description: "Of a file or a folder. Default: what this tool reaches.",
       },
-      offset: { type: "integer", minimum: 0, description: "Byte to begin at. Default 0." },
+      offset: { type: "integer", minimum: 0, description: "Where to begin. Default 0." },
     }),
   make: (config, { context }, { resultChars }) => ({
     repeat: "safe",

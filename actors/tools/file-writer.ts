@@ -9,14 +9,23 @@ import { noUsage } from "../money/spent.ts";
 import { Type } from "../schema.ts";
 import { pathsOf, textIn, wordIn } from "./file-arguments.ts";
 import { checkPaths, pathLimits, pathsField } from "./folders.ts";
-import { argumentsSchema, type ToolType } from "./tool-type.ts";
+import { argumentsSchema, type ToolConfig, type ToolType } from "./tool-type.ts";
+import { takeWrite, type Written, writeQuota } from "./write-quota.ts";
 
 const modes = ["create", "overwrite", "append"] as const satisfies readonly WriteMode[];
 
 /** Type `file_writer`. */
 export const fileWriterTool: ToolType = {
   type: "file_writer",
-  config: Type.Object({ paths: pathsField }, { additionalProperties: false }),
+  config: Type.Object(
+    {
+      paths: pathsField,
+      /** What the agent may write in a day (UTC). Default 1,000 files, 256 MiB. */
+      files_per_day: Type.Optional(Type.Integer({ minimum: 1, maximum: writeQuota.tenantFiles })),
+      bytes_per_day: Type.Optional(Type.Integer({ minimum: 1, maximum: writeQuota.tenantBytes })),
+    },
+    { additionalProperties: false },
+  ),
   needs: ["write"],
   check: (config, { folders }) => checkPaths(pathsOf(config), folders, "write"),
   describe: (config) =>
@@ -30,7 +39,7 @@ export const fileWriterTool: ToolType = {
         description: "create (the default) refuses a file that is there.",
       },
     }),
-  make: (config, { context }, { timeoutMs }) => ({
+  make: (config, { context, owner }, { timeoutMs }) => ({
     async within({ arguments: given, key }) {
       const text = textIn(given, "content");
       if (text.length > limits.writtenFileChars) {
@@ -45,6 +54,8 @@ export const fileWriterTool: ToolType = {
       const { files } = context.ports;
       const options = { repeat: "safe", timeoutMs } as const;
       const before = await context.step(`${key}:before`, () => files.state(target), options);
+      const most = mostOf(config);
+      await takeWrite(context, `${key}:quota`, { owner, bytes: Buffer.byteLength(text), most });
       const operation = `${context.id}/${key}`;
       const result = await context.step(
         `${key}:write`,
@@ -55,3 +66,11 @@ export const fileWriterTool: ToolType = {
     },
   }),
 };
+
+function mostOf(config: ToolConfig): Written {
+  const { files_per_day: files = writeQuota.agentFiles, bytes_per_day: bytes } = config as {
+    readonly files_per_day?: number;
+    readonly bytes_per_day?: number;
+  };
+  return { files, bytes: bytes ?? writeQuota.agentBytes };
+}

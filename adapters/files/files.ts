@@ -2,10 +2,11 @@
 // compute pool, with times and memory of their own.
 
 import type { DataFormat, DataQuery, Files, FilesFound } from "../../actors/files.ts";
-import type { Compute } from "../../actors/ports.ts";
+import type { Compute, Parser } from "../../actors/ports.ts";
 import type { FolderGrant } from "../../actors/tools/folders.ts";
 import { pooled } from "../../actors/tools/pooled.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { isDocument, readDocument } from "./documents.ts";
 import { fileLimits } from "./limits.ts";
 import { filePlace, placeFor, rootOf, rootsFor } from "./place.ts";
 import { isFolderAt, listFolder, readPiece, readWhole, stateOf } from "./read.ts";
@@ -13,11 +14,22 @@ import type { SearchTask } from "./search.ts";
 import type { AnalyzeTask } from "./tables/analyze.ts";
 import { writeFile } from "./write.ts";
 
+/** What the reader of documents may take. */
+export const documentsWithin = {
+  runMs: fileLimits.documentRunMs,
+  waitMs: fileLimits.documentWaitMs,
+  memoryMib: fileLimits.documentMib,
+} as const;
+
 /** Names of the compute pool's tasks. */
 const tasks = { search: "files.search", analyze: "files.analyze" } as const;
 
-/** The port over what the operator granted. */
-export function createFiles(grants: readonly FolderGrant[], compute: Compute): Files {
+/** The port over what the operator granted. @param parser of documents; absent: they are binary files. */
+export function createFiles(
+  grants: readonly FolderGrant[],
+  compute: Compute,
+  parser?: Parser,
+): Files {
   return {
     look: async (input) => {
       if (input.path === "" && input.paths.length > 1) {
@@ -28,7 +40,10 @@ export function createFiles(grants: readonly FolderGrant[], compute: Compute): F
       const place = placeFor(grants, input);
       const isTop = place.parts.length === 0;
       const isFolder = isTop || (await isFolderAt(filePlace(place)));
-      return isFolder ? await listFolder(rootOf(place)) : await readPiece(filePlace(place), input);
+      if (isFolder) return await listFolder(rootOf(place));
+      const file = filePlace(place);
+      if (parser === undefined || !isDocument(file.name)) return await readPiece(file, input);
+      return await readDocument(file, input, parser);
     },
     state: async (target) => await stateOf(filePlace(placeFor(grants, target))),
     read: async (input) => await readWhole(filePlace(placeFor(grants, input)), input.bytesMax),

@@ -11,6 +11,11 @@ export const fileLimits = {
   entriesMade: 10_000,
   /** A file after a write, and one whose state is told. */
   writtenBytes: 16 * MIB,
+  /** A document (PDF, Word, HTML) whose text is read; its reader on a thread, ms and MiB, and the wait for one. */
+  documentBytes: 32 * MIB,
+  documentRunMs: 20_000,
+  documentWaitMs: 30_000,
+  documentMib: 512,
   /** Bytes that are read or written at once. */
   pieceBytes: 256 * 1024,
   /** A search: entries it visits, files it shows, lines of one of them and characters of a line. */

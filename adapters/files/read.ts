@@ -109,7 +109,8 @@ export async function readWhole(place: FilePlace, bytesMax: number): Promise<Fil
     const isLarger = stats.size > bytesMax;
     const bytes = isLarger ? null : await bytesAt(handle, 0, bytesMax + 1);
     if (bytes !== null && bytes.length <= bytesMax) {
-      return { name: place.name, bytes: new Uint8Array(bytes) };
+      const modified = stats.mtime.toISOString();
+      return { name: place.name, bytes: new Uint8Array(bytes), modified };
     }
     const text = `${place.shown} has ${Math.max(stats.size, bytesMax + 1)} bytes, the limit here is ${bytesMax}.`;
     throw new RuntimeError("INVALID", text, { pointer: "/path" });

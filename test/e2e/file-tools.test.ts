@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { pdfOf } from "../support/documents.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import { toolTalk } from "../support/tool-talk.ts";
 
@@ -119,4 +120,24 @@ test("a page is its title and its text", async () => {
   ]);
   expect(came[0]).toEqual({ url, status: 200, title: "Hours", text: "Open at 9." });
   expect(came[1]).toMatchObject({ error: { code: "EGRESS_REFUSED" } });
+});
+
+test("of documents the text is read, piece by piece; one that is damaged says so", async () => {
+  writeFileSync(join(data, "bill.pdf"), pdfOf([[{ text: "Pay 19.90 to the shop.", y: 700 }]]));
+  writeFileSync(
+    join(data, "hours.html"),
+    `<p>Open</p><script>no()</script><p>${"x".repeat(40_000)}</p>`,
+  );
+  writeFileSync(join(data, "broken.pdf"), "%PDF-1.7 and nothing more");
+  const read = (path: string, offset = 0) => ({ name: "file_reader", arguments: { path, offset } });
+  const tools = [{ tool: "file_reader", config: { paths: ["data"] } }];
+  const [bill, hours, rest, broken] = await asked(tools, [
+    ...[read("bill.pdf"), read("hours.html"), read("hours.html", 39_990), read("broken.pdf")],
+  ]);
+  expect(bill).toMatchObject({ kind: "file", text: expect.stringContaining("Pay 19.90") });
+  expect(hours.text).toMatch(/^Open\s+x{10}/);
+  expect(hours.next_offset).toBe(hours.text.length);
+  expect(rest.text).toMatch(/^x+$/);
+  expect(rest.next_offset).toBeUndefined();
+  expect(broken).toMatchObject({ error: { code: "DOCUMENT_UNREADABLE" } });
 });

@@ -132,7 +132,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "actors/skills": 1,
   "actors/team": 1,
   "actors/text": 6,
-  "actors/tools": 11,
+  "actors/tools": 12,
   // What a traceparent of a request is.
   "actors/trace": 1,
   // In the catalog of workers, with what main says to triggers, and what tells those that listen.
