@@ -22,7 +22,7 @@ test("a new agent has every field, unset ones null", () => {
   expect(agent).toMatchObject({ name: "Desk", temperature: 0.7, agent_type: "supervisor" });
   expect(agent.top_p).toBeNull();
   expect(agent.entry_node).toBeNull();
-  expect(Object.keys(agent)).toHaveLength(35);
+  expect(Object.keys(agent)).toHaveLength(39);
 });
 
 test("a patch keeps what it does not name and null unsets", () => {
