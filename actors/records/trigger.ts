@@ -235,7 +235,7 @@ const fileFields = {
   poll: Type.Optional(
     seconds(
       ...([1, triggerLimits.pollS] as const),
-      "Seconds between two looks at the whole folder, for file systems that do not tell of changes, such as those of a network. Default: 1800 where the system tells of changes, else 10.",
+      "Seconds between two looks at the whole folder, for file systems that do not tell of changes, such as those of a network. Default: six hours where the system tells of changes, else 10 seconds.",
     ),
   ),
 };

@@ -16,8 +16,8 @@ const WINDOW_MS = 60_000;
 const WINDOW_QUICK_MS = 20_000;
 const ROUNDS = 3;
 /** After a start: what it puts off until then is done. */
-const REST_MS = 45_000;
-const REST_QUICK_MS = 15_000;
+const REST_MS = 75_000;
+const REST_QUICK_MS = 45_000;
 const FOLDERS = 100;
 const FILES = 10;
 /** Triggers that listen to one agent at most. */

@@ -22,6 +22,8 @@ export class FakeDisk implements Eyes {
   readonly #isTold: boolean;
   readonly #watchers = new Set<Watcher>();
   readonly #inos = new Set<string>();
+  /** Nothing is told for now. */
+  isDeaf = false;
   #tick = 0;
 
   constructor(clock: Clock, isTold: boolean) {
@@ -113,6 +115,7 @@ export class FakeDisk implements Eyes {
 
   #hint(path: string): void {
     const dir = dirOf(path);
+    if (this.isDeaf) return;
     for (const watcher of this.#watchers) {
       if (watcher.id === this.folders.get(dir)) watcher.hint(nameOf(path));
     }

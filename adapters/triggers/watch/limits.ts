@@ -9,10 +9,18 @@ export const watchLimits = {
   folders: 2_000,
   /** Names that the system has told of, between two looks; of more than that everything is looked at. */
   names: 1_000,
+  /**
+   * What the system tells within a second of all that is watched: with more, some of it may have been lost (Linux
+   * keeps 16,384), and everything is looked at after a while; not again within the last of these.
+   */
+  hints: 4_096,
+  hintsMs: 1_000,
+  lostMs: 5_000,
+  lostAgainMs: 60_000,
   /** Between what the system tells and the look that follows. */
   hintMs: 50,
   /** Between two looks at everything: where the system tells of changes, and where it does not. */
-  roundMs: 1_800_000,
+  roundMs: 21_600_000,
   pollMs: 10_000,
   /** A watch rests so many times as long as its last look took, at most as long as the second. */
   restTimes: 10,

@@ -22,6 +22,7 @@ import type { TriggerPlace } from "../places.ts";
 import type { Eyes } from "./eyes.ts";
 import { FileWatch, type WatchStatus } from "./file-watch.ts";
 import { type Fits, fitsOf } from "./fits.ts";
+import { Flood } from "./flood.ts";
 import { watchLimits } from "./limits.ts";
 import { type Known, Tree } from "./tree.ts";
 
@@ -73,9 +74,13 @@ class AllWatches implements Watches {
   #round: Iterator<Watched> | null = null;
   #roundMs: number | null = null;
   #isStopped = false;
+  readonly #flood: Flood;
 
   constructor(parts: WatchesParts) {
     this.#parts = parts;
+    this.#flood = new Flood(parts.clock, () => {
+      for (const { watch } of this.#all.values()) watch?.round();
+    });
   }
 
   async changed(place: TriggerPlace, record: TriggerInput | undefined): Promise<void> {
@@ -102,6 +107,7 @@ class AllWatches implements Watches {
   stop(): void {
     this.#isStopped = true;
     this.#timer?.cancel();
+    this.#flood.stop();
     for (const { watch } of this.#all.values()) watch?.stop();
     this.#all.clear();
     this.#due.clear();
@@ -146,7 +152,10 @@ class AllWatches implements Watches {
     const tree = new Tree({
       ...{ eyes, isRecursive, ...fits, root: { path: grant.path, parts, shown: folder } },
       known: knownOf(system, place),
-      hint: (dir, name) => watch.hint(dir, name),
+      hint: (dir, name) => {
+        this.#flood.count();
+        watch.hint(dir, name);
+      },
     });
     const isMine = (): boolean => this.#all.get(nameOf(place))?.watch === watch;
     const watch = new FileWatch({

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import type { TriggerInput } from "../../../actors/records/trigger.ts";
 import { watchKey } from "../../../actors/triggers/files.ts";
 import { triggerAddress } from "../../../actors/triggers/state.ts";
+import { watchLimits } from "../../../adapters/triggers/watch/limits.ts";
 import { createWatches, type Watches } from "../../../adapters/triggers/watch/watches.ts";
 import { silentLog } from "../../../runtime/log.ts";
 import { decode } from "../../../runtime/store/codec.ts";
@@ -281,4 +282,56 @@ test("files are told of in few turns when many come at once, and a trigger at re
   one.disk.write("f1");
   await one.pass(20_000);
   expect(one.world.ledger().at(-1)).toMatchObject({ state: "skipped", why: "paused" });
+});
+
+test("what was told already changes nothing, however often and however late it is told again", async () => {
+  const one = new WatchWorld({}, true);
+  await one.start();
+  one.stop();
+  const mark = { ino: "1", size: "7", mtime: "10", born: "5" };
+  const watch = watchKey(record) ?? "";
+  const tell = (path: string, from: object | null, to: object | null, was?: string) =>
+    one.world.settled(
+      one.world.system.ask(triggerAddress(tenant, triggerId), {
+        ...{ type: "files", watch, folder: "desk" },
+        changes: [{ path, from, to, ...(was !== undefined && { was }) }],
+      }),
+    );
+  const done = { watch, isBased: true, done: 1 };
+  for (let at = 0; at < 3; at += 1) expect(await tell("a", null, mark)).toEqual(done);
+  await tell("a", mark, { ...mark, size: "8" });
+  await tell("b", { ...mark, size: "8" }, { ...mark, size: "8" }, "a");
+  // Late, as they were told at first.
+  await tell("a", mark, { ...mark, size: "8" });
+  await tell("a", mark, null);
+  await tell("b", { ...mark, size: "8" }, { ...mark, size: "8" }, "a");
+  await one.pass(20_000);
+  expect(one.changes().map(({ event }) => event)).toEqual(["added", "changed", "renamed"]);
+});
+
+test("another folder in the place of the one that was watched is found, and watched from then on", async () => {
+  const one = new WatchWorld({}, true);
+  await one.start();
+  one.disk.folders.set("", "another");
+  one.disk.write("a");
+  await one.pass(watchLimits.roundMs + 60_000);
+  expect(one.changes().map(({ path }) => path)).toEqual(["desk/a"]);
+  one.disk.write("b");
+  await one.pass(10_000);
+  expect(one.changes().map(({ path }) => path)).toEqual(["desk/a", "desk/b"]);
+});
+
+test("what the system did not tell of in a flood of changes elsewhere is found all the same", async () => {
+  const one = new WatchWorld({ globs: ["*.txt"] }, true);
+  await one.start();
+  const { disk } = one;
+  // It is told of the noise alone.
+  disk.isDeaf = true;
+  disk.write("a.txt");
+  disk.isDeaf = false;
+  await one.pass(10_000);
+  expect(one.changes()).toEqual([]);
+  for (let at = 0; at < 5_000; at += 1) disk.write("noise");
+  await one.pass(20_000);
+  expect(one.changes().map(({ path }) => path)).toEqual(["desk/a.txt"]);
 });
