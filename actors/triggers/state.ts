@@ -32,6 +32,12 @@ export interface Heeds {
   readonly as: string;
 }
 
+/** What becomes of occurrences in the end. */
+export const ends = ["completed", "failed", "cancelled", "replaced", "skipped"] as const;
+
+/** How many rows of the ledger have ended so; also of those that are not kept any more. */
+export type Counts = Readonly<Record<(typeof ends)[number], number>>;
+
 /** State of a trigger. Version 1. */
 export interface TriggerState {
   readonly id: string;
@@ -48,6 +54,7 @@ export interface TriggerState {
   readonly conversation: string | null;
   /** Whether a sweep of the keys of events is to come. */
   readonly isSwept: boolean;
+  readonly counts?: Partial<Counts>;
   /** What it is known to listen to, as it was told. */
   readonly heeds?: Heeds | null;
   /** Of `file_change`: whether all that was there when these settings began is known. */
@@ -61,6 +68,30 @@ export const emptyTrigger: Omit<TriggerState, "id"> = {
   ...{ sequence: 0, schedule: null, next: null, seenMs: 0, working: null, waiting: [] },
   ...{ conversation: null, isSwept: false, removed: null },
 };
+
+/** With so many more that have ended so. */
+export function counted(state: TriggerState, end: keyof Counts, count = 1): TriggerState {
+  const { counts = {} } = state;
+  return { ...state, counts: { ...counts, [end]: (counts[end] ?? 0) + count } };
+}
+
+/** How a trigger is. */
+export interface TriggerView {
+  readonly nextMs: number | null;
+  /** The occurrence that is at work. */
+  readonly working: string | null;
+  readonly waiting: number;
+  readonly counts: Counts;
+}
+
+/** How one is, by its state. */
+export function viewOf(state: TriggerState): TriggerView {
+  const { next, working, waiting, counts = {} } = state;
+  return {
+    ...{ nextMs: next?.dueMs ?? null, working: working?.row.id ?? null, waiting: waiting.length },
+    counts: { completed: 0, failed: 0, cancelled: 0, replaced: 0, skipped: 0, ...counts },
+  };
+}
 
 /** Something that happened. */
 export interface Happened {

@@ -6,7 +6,7 @@ import { addressParts } from "../../runtime/address.ts";
 import { type TriggerInput, triggerLimits } from "../records/trigger.ts";
 import { type NewOccurrence, noted, type SkipReason } from "./occurrence.ts";
 import { type Due, nextDue, scheduleKey } from "./schedule.ts";
-import type { TriggerState } from "./state.ts";
+import { counted, type TriggerState } from "./state.ts";
 import { occur } from "./work.ts";
 
 /** Name of the reminder. */
@@ -102,7 +102,7 @@ function madeUp(
     const untilMs = Math.max(passed.at(-1)?.atMs ?? 0, left?.untilMs ?? 0);
     const count = left === null ? { count: passed.length } : {};
     const fields: NewOccurrence = { cause: "schedule", atMs: fromMs, untilMs, ...count };
-    next = { ...next, sequence: next.sequence + 1 };
+    next = counted({ ...next, sequence: next.sequence + 1 }, "skipped");
     noted(turn, next.sequence, { ...fields, state: "skipped", why, endedAtMs: turn.nowMs });
   }
   for (const time of run) next = begin(next, record, time, turn);

@@ -20,7 +20,7 @@ import { heed } from "./heed.ts";
 import { launchKind } from "./launch.ts";
 import { type Heard, isFor } from "./listeners.ts";
 import { occurrenceId, occurrencesTable } from "./occurrence.ts";
-import { emptyTrigger, type Happened, TRIGGER_KIND, type TriggerState } from "./state.ts";
+import { emptyTrigger, type Happened, TRIGGER_KIND, type TriggerState, viewOf } from "./state.ts";
 import { due, follow } from "./times.ts";
 import { endAll, launchEnded, occur, workEnded } from "./work.ts";
 
@@ -130,19 +130,6 @@ function reads(
     default:
       return { record };
   }
-}
-
-/** How a trigger is. */
-export interface TriggerView {
-  readonly nextMs: number | null;
-  /** The occurrence that is at work. */
-  readonly working: string | null;
-  readonly waiting: number;
-}
-
-function viewOf({ next, working, waiting }: TriggerState): TriggerView {
-  const nextMs = next?.dueMs ?? null;
-  return { nextMs, working: working?.row.id ?? null, waiting: waiting.length };
 }
 
 const seenKey = (key: string): string =>

@@ -11,13 +11,12 @@ import {
   type NewOccurrence,
   noted,
   type OccurrenceRow,
-  type OccurrenceState,
   occurrencesTable,
   type SkipReason,
   skipped,
 } from "./occurrence.ts";
 import type { Launch } from "./port.ts";
-import type { TriggerState, Working } from "./state.ts";
+import { type Counts, counted, type TriggerState, type Working } from "./state.ts";
 
 /** Seconds that one may work where nothing is said. */
 const TIMEOUT_S = 600;
@@ -40,7 +39,10 @@ export function occur(
       return passed(state, row, "busy", turn);
     case "replace":
       for (const one of state.waiting) skipped(turn, one, "replaced");
-      return stopWorking({ ...state, waiting: [row] }, turn);
+      return stopWorking(
+        { ...counted(state, "skipped", state.waiting.length), waiting: [row] },
+        turn,
+      );
     case "queue": {
       const most = record.queue_max ?? triggerLimits.queueDefault;
       if (state.waiting.length >= most || isHeavy([...state.waiting, row])) {
@@ -72,7 +74,7 @@ function bytesOf(rows: readonly OccurrenceRow[]): number {
 
 function passed(state: TriggerState, row: OccurrenceRow, why: SkipReason, turn: Turn) {
   skipped(turn, row, why);
-  return state;
+  return counted(state, "skipped");
 }
 
 function start(
@@ -164,7 +166,7 @@ export function workEnded(
   const { working } = state;
   if (working === null || !asks.includes(working.row.id)) return state;
   if (record !== undefined && joinedBy(record) !== null) sayInChannel(answered, turn);
-  const became: OccurrenceState =
+  const became: keyof Counts =
     status === "completed" || status === "repeated"
       ? "completed"
       : status === "cancelled" || status === "interrupted"
@@ -186,7 +188,7 @@ function sayInChannel({ status, text }: Answered, turn: Turn): void {
 function ended(
   state: TriggerState,
   record: TriggerInput | undefined,
-  fields: Pick<OccurrenceRow, "state" | "error"> & Partial<OccurrenceRow>,
+  fields: { readonly state: keyof Counts } & Pick<OccurrenceRow, "error"> & Partial<OccurrenceRow>,
   turn: Turn,
 ): TriggerState {
   const { working } = state;
@@ -195,13 +197,13 @@ function ended(
   // Of a trigger that was removed no row is kept.
   turn.putRow(occurrencesTable, row.id, state.removed === null ? row : undefined);
   const [next, ...waiting] = state.waiting;
-  const idle = { ...state, working: null };
+  const idle = { ...counted(state, fields.state), working: null };
   if (next === undefined) return idle;
   if (record === undefined || record.is_active === false) {
     for (const one of state.waiting) {
       skipped(turn, one, record === undefined ? "removed" : "paused");
     }
-    return { ...idle, waiting: [] };
+    return { ...counted(idle, "skipped", state.waiting.length), waiting: [] };
   }
   return start({ ...idle, waiting }, record, next, turn);
 }

@@ -41,6 +41,7 @@ test("a schedule's occurrence is a run in a conversation of its own, and its led
     next_at: null,
     working: null,
     waiting: 0,
+    counts: { completed: 1, failed: 0, cancelled: 0, replaced: 0, skipped: 0 },
     files: null,
   });
   expect((await get(`/v2/runs/${row.run_id}`)).status).toBe("completed");

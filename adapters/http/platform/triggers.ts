@@ -1,5 +1,6 @@
 // What /v2/triggers has besides its records: how one is, its ledger, and one more now.
 
+import { onlyOfPath } from "../../../actors/records/resource-scope.ts";
 import { triggerLimits } from "../../../actors/records/trigger.ts";
 import { Type } from "../../../actors/schema.ts";
 import {
@@ -13,6 +14,7 @@ import { named } from "../openapi/named.ts";
 import { answers, orNull, pageOf, time } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
+import { listQuery, listRequest } from "../services/listing.ts";
 import { onceKeyOf } from "../services/once.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
@@ -50,6 +52,19 @@ const filesSchema = named(
   ),
 );
 
+const count = Type.Integer({ minimum: 0 });
+const countsSchema = named(
+  "TriggerCounts",
+  Type.Object(
+    { completed: count, failed: count, cancelled: count, replaced: count, skipped: count },
+    {
+      ...closed,
+      description:
+        "Rows of the ledger that have ended so, also those that are not kept any more; times that were skipped together are one.",
+    },
+  ),
+);
+
 const statusSchema = named(
   "TriggerStatus",
   Type.Object(
@@ -57,7 +72,22 @@ const statusSchema = named(
       next_at: orNull(time),
       working: orNull(Type.String({ description: "The occurrence that is at work." })),
       waiting: Type.Integer({ minimum: 0, description: "Occurrences that wait for it." }),
+      counts: countsSchema,
       files: orNull(filesSchema),
+    },
+    closed,
+  ),
+);
+
+const overviewSchema = named(
+  "TriggerOverview",
+  Type.Object(
+    {
+      ...{ id: text, name: text, type: text, target: text, is_active: Type.Boolean() },
+      next_at: orNull(time),
+      working: orNull(Type.String({ description: "The occurrence that is at work." })),
+      waiting: Type.Integer({ minimum: 0, description: "Occurrences that wait for it." }),
+      counts: countsSchema,
     },
     closed,
   ),
@@ -112,6 +142,7 @@ export function triggerRoutes({
 }: Pick<Services, "triggers" | "resources">): readonly Route[] {
   const { triggers: records } = resources.kinds;
   return [
+    overviewRoute({ triggers, records }),
     defineRoute({
       ...common,
       method: "GET",
@@ -123,8 +154,8 @@ export function triggerRoutes({
       handler: async ({ principal: { tenant }, params }) => {
         const id = params["id"] ?? "";
         await records.get(tenant, id);
-        const { nextMs, working, waiting, files } = await triggers.view(tenant, id);
-        return json(200, { next_at: at(nextMs), working, waiting, files });
+        const { nextMs, working, waiting, counts, files } = await triggers.view(tenant, id);
+        return json(200, { next_at: at(nextMs), working, waiting, counts, files });
       },
     }),
     defineRoute({
@@ -184,6 +215,42 @@ export function triggerRoutes({
       },
     }),
   ];
+}
+
+/** Records with how each is, a page at once. */
+function overviewRoute({
+  triggers,
+  records,
+}: {
+  readonly triggers: Services["triggers"];
+  readonly records: Services["resources"]["kinds"]["triggers"];
+}): Route {
+  const pattern = "/v2/triggers/overview";
+  return defineRoute({
+    ...common,
+    method: "GET",
+    pattern,
+    summary: "List triggers with when they come due next",
+    description:
+      "By the parameters of the list of triggers: of each when it comes due next, what is at work for it, how many wait, and what became of its occurrences.",
+    query: listQuery(records.listing),
+    responses: answers(200, pageOf(overviewSchema), "A page of them."),
+    handler: async ({ principal: { tenant, allowedResources }, query }) => {
+      const only = onlyOfPath(allowedResources, records.kind.path);
+      const request = { ...listRequest(query, pattern, records.listing), only };
+      const page = await records.list(tenant, request);
+      const ids = page.items.map(({ record }) => record.id);
+      const views = new Map(
+        (await triggers.views(tenant, ids)).map((view, at) => [ids[at], view] as const),
+      );
+      return pageReply(request.list, page, ({ record }) => {
+        const { id, name, type, target, is_active: isActive = true } = record;
+        const { nextMs = null, working = null, waiting = 0, counts } = views.get(id) ?? {};
+        const fields = { id, name, type, target, is_active: isActive };
+        return { ...fields, next_at: at(nextMs), working, waiting, counts };
+      });
+    },
+  });
 }
 
 function stateOf(query: URLSearchParams): OccurrenceState | null {

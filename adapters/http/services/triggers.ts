@@ -8,8 +8,14 @@ import {
   type OccurrenceState,
   occurrencesTable,
 } from "../../../actors/triggers/occurrence.ts";
-import { type Happened, triggerAddress } from "../../../actors/triggers/state.ts";
-import type { TriggerView } from "../../../actors/triggers/trigger.ts";
+import {
+  emptyTrigger,
+  type Happened,
+  type TriggerState,
+  type TriggerView,
+  triggerAddress,
+  viewOf,
+} from "../../../actors/triggers/state.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { System } from "../../../runtime/system.ts";
 import type { WatchStatus } from "../../triggers/watch/file-watch.ts";
@@ -24,7 +30,7 @@ export interface TriggerLook extends TriggerView {
 
 /** What it works with. */
 export interface TriggerParts {
-  readonly system: Pick<System, "tables" | "ask">;
+  readonly system: Pick<System, "tables" | "ask" | "states">;
   readonly watching: Pick<Watching, "status">;
   nowMs(): number;
 }
@@ -32,6 +38,8 @@ export interface TriggerParts {
 /** Triggers beside their records. */
 export interface TriggerService {
   view(tenant: string, trigger: string): Promise<TriggerLook>;
+  /** Of several, in their order, as they were committed last. */
+  views(tenant: string, triggers: readonly string[]): Promise<readonly TriggerView[]>;
   /** One more, now. @returns its id in the ledger. @throws INVALID for data that is too long. */
   fire(
     of: { readonly tenant: string; readonly trigger: string; readonly data: unknown },
@@ -66,6 +74,12 @@ export function createTriggerService({ system, watching, nowMs }: TriggerParts):
     view: async (tenant, trigger) => {
       const asked = await ask(triggerAddress(tenant, trigger), { type: "describe" });
       return { ...(asked as TriggerView), files: await watching.status({ tenant, trigger }) };
+    },
+    views: async (tenant, triggers) => {
+      const states = await system.states(triggers.map((id) => triggerAddress(tenant, id)));
+      return triggers.map((id, at) =>
+        viewOf((states[at] as TriggerState | undefined) ?? { id, ...emptyTrigger }),
+      );
     },
     fire: async ({ tenant, trigger, data }, once) => {
       if (Buffer.byteLength(JSON.stringify(data) ?? "") > triggerLimits.dataBytes) {

@@ -22,6 +22,11 @@ async function fired(world: World): Promise<Readonly<Record<"id" | "occurrence",
 
 const shown = { cause: "fire", state: "skipped", why: "paused", data: { n: 1 }, run_id: null };
 
+const overview = {
+  ...{ name: "Yearly", type: "schedule", is_active: false, next_at: null, working: null },
+  ...{ waiting: 0, counts: { completed: 0, failed: 0, cancelled: 0, replaced: 0, skipped: 1 } },
+};
+
 const secret = `whsec_${Buffer.alloc(32, 3).toString("base64")}`;
 
 /** A delivery with its signature, to one at rest. */
@@ -47,7 +52,16 @@ export const triggerRows: Rows = {
   "GET /v2/triggers/{id}/status": {
     good: async (world) => ({ params: { id: await trigger(world) } }),
     status: 200,
-    shows: { next_at: null, working: null, waiting: 0 },
+    shows: { next_at: null, working: null, waiting: 0, files: null },
+  },
+  "GET /v2/triggers/overview": {
+    good: async (world) => {
+      await fired(world);
+      return { query: "name=Yearly" };
+    },
+    status: 200,
+    shows: { data: expect.arrayContaining([expect.objectContaining(overview)]) },
+    wrong: [withQuery("limit=many", { code: "INVALID", parameter: "limit" })],
   },
   "POST /v2/triggers/{id}/fire": {
     good: async (world) => ({ params: { id: await trigger(world) }, body: { data: "now" } }),
