@@ -25,6 +25,26 @@ export interface Answered {
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
+/** Told to a trigger whose run has waited in a line: it works now. */
+export interface Begun {
+  readonly type: "begun";
+  readonly asks: readonly string[];
+  readonly run: string;
+}
+
+/** Tells triggers that wait for it. */
+export function tellBegun(
+  turn: Turn,
+  { run, tells = [] }: { readonly run: string; readonly tells?: readonly Asker[] },
+): void {
+  const { tenant } = addressParts(turn.self);
+  for (const asker of new Set(tells.map((one) => one.asker))) {
+    if (!asker.startsWith("tr_")) continue;
+    const asks = tells.filter((one) => one.asker === asker).map(({ ask }) => ask);
+    turn.send(triggerAddress(tenant, asker), { type: "begun", asks, run } satisfies Begun);
+  }
+}
+
 /** What a run's end is told with. */
 interface Ended {
   readonly outcome: Outcome;

@@ -21,6 +21,7 @@ import { ingestionActor } from "./ingestion/job.ts";
 import { reembedClearRun, reembedPartRun, reembedRun } from "./ingestion/reembed-run.ts";
 import { ingestClearRun, ingestPartRun, ingestRun } from "./ingestion/run.ts";
 import { laterRun } from "./later-run.ts";
+import { lineActor } from "./lines/line.ts";
 import { memoryForgetRun, memoryTurnRun } from "./memory/turn.ts";
 import { alertsActor } from "./money/alert-actor.ts";
 import { treasuryActor } from "./money/treasury.ts";
@@ -77,6 +78,7 @@ export const catalog: readonly Definition[] = [
   stopRun,
   decideRun,
   deliveryRun,
+  lineActor,
   triggerActor,
   triggerSourceActor,
   launchRun,

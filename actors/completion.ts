@@ -5,8 +5,18 @@
 import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
 import { clientFault } from "./answer/client-tools.ts";
+import { runMsOf } from "./constraints/run-time.ts";
 import { isInputBlocked } from "./conversation-withheld.ts";
-import { limits } from "./limits.ts";
+import type { Go } from "./lines/line.ts";
+import {
+  enterLine,
+  isLined,
+  type Lined,
+  leaveLines,
+  linesOf,
+  passedLine,
+  takeLines,
+} from "./lines/waiting.ts";
 import { type Charged, chargeReads } from "./money/charges.ts";
 import { limitRun } from "./money/lines.ts";
 import { versionId } from "./records/agent-version.ts";
@@ -29,25 +39,27 @@ import { sentKey, type TurnInput, type TurnResult } from "./turn-input.ts";
 
 /** The one run of a completion; null before and after. Version 1. */
 export interface CompletionState {
-  readonly run: {
-    readonly id: string;
-    /** Among what its tenant has under way. */
-    readonly isCounted?: true;
-    readonly agent: string;
-    readonly priceMicros: number;
-    readonly service: string;
-    readonly keyId?: string;
-    readonly maxSpendMicros?: number;
-    readonly charged?: Charged;
-    readonly report?: CompletionReport;
-    readonly atMs?: number;
-  } | null;
+  readonly run:
+    | (Lined & {
+        readonly id: string;
+        /** Among what its tenant has under way. */
+        readonly isCounted?: true;
+        readonly agent: string;
+        readonly priceMicros: number;
+        readonly service: string;
+        readonly keyId?: string;
+        readonly maxSpendMicros?: number;
+        readonly charged?: Charged;
+        readonly report?: CompletionReport;
+        readonly atMs?: number;
+      })
+    | null;
 }
 
 /** Kind `completion`. */
 export const completionActor = defineActor<
   CompletionState,
-  CompletionMessage | CompletionControl | ForgetResponse | RunEnded
+  CompletionMessage | CompletionControl | ForgetResponse | RunEnded | Go
 >({
   kind: "completion",
   version: 1,
@@ -75,6 +87,8 @@ export const completionActor = defineActor<
       case "forget":
         turn.remove(sentKey);
         return state;
+      case "go":
+        return goOn(state, message, turn);
       case "run-ended":
         return end(state, message, turn);
     }
@@ -123,11 +137,15 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     ...(message.prompts && { prompts: message.prompts }),
     ...message.guard,
   };
+  const lined = linesOf(target, undefined);
   const run = turn.startRun({
     kind: target.runKind,
     input,
-    timeoutMs: message.timeoutMs ?? limits.runMs,
+    timeoutMs: runMsOf(target, message.timeoutMs),
+    ...(isLined(lined) && { held: true }),
   });
+  takeLines(turn, lined);
+  const entered = enterLine(turn, { run, ...lined });
   limitRun(turn, run, message.maxSpendMicros);
   const isCounted = takePlace(
     turn,
@@ -144,6 +162,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     message_id: turn.newId("ms"),
     agent_version: version,
     model: target.model,
+    ...(entered && { queued: true }),
   };
   turn.reply(accepted, { follow: run });
   const { agent, priceMicros, service, keyId, maxSpendMicros, report } = message;
@@ -151,6 +170,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
   return {
     run: {
       ...kept,
+      ...(entered && { lines: entered.lines ?? [], passed: 0 }),
       ...(isCounted && { isCounted }),
       ...(keyId !== undefined && { keyId }),
       ...(maxSpendMicros !== undefined && { maxSpendMicros }),
@@ -160,12 +180,23 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
   };
 }
 
+/** It has waited in a line: it begins. */
+function goOn(state: CompletionState, message: Go, turn: Turn): CompletionState {
+  const { run } = state;
+  const next = run === null ? undefined : passedLine(turn, { ...run, run: run.id }, message);
+  if (run === null || next === undefined) return state;
+  const passed = next?.passed ?? run.lines?.length ?? 0;
+  if (next === null) turn.releaseRun(run.id);
+  return { run: { ...run, passed } };
+}
+
 function end(state: CompletionState, ended: RunEnded, turn: Turn): CompletionState {
   const { run } = state;
   if (run?.id !== ended.run) return state;
   if (isInputBlocked(ended, run.agent)) dropResponse(turn, run.id);
   if (run.isCounted) giveRoom(turn, "concurrent_runs");
   limitRun(turn, run.id, run.maxSpendMicros, true);
+  leaveLines(turn, { ...run, run: run.id });
   const charge = settle(turn, { ...run, run: run.id, calls: 1 }, ended.outcome);
   const { outcome } = ended;
   const reply: ChatReply | null =

@@ -8,6 +8,7 @@ import { toldOfRun } from "../runtime/errors.ts";
 import { tellAskers } from "./answered.ts";
 import type { ConversationState, Entry } from "./conversation-state.ts";
 import { limits } from "./limits.ts";
+import { enterLine, leaveLines } from "./lines/waiting.ts";
 import {
   type ForgetInput,
   forgetKind,
@@ -65,8 +66,9 @@ export function startNext(state: ConversationState, turn: Turn): ConversationSta
   if (state.current !== null || state.deleted) return state;
   const [next, ...waiting] = state.waiting;
   if (next === undefined) return state;
-  turn.releaseRun(next.run, inputOf(state, next));
-  return { ...state, current: next, waiting };
+  const lined = enterLine(turn, next);
+  if (lined === null) turn.releaseRun(next.run, inputOf(state, next));
+  return { ...state, current: lined ?? next, waiting };
 }
 
 /** The answer's record and the books; then steered messages that were answered too. */
@@ -155,6 +157,7 @@ function finish(
   const { entry, outcome, sequence } = ended;
   if (entry.isCounted) giveRoom(turn, "concurrent_runs");
   limitRun(turn, entry.run, entry.maxSpendMicros, true);
+  leaveLines(turn, entry);
   const target = state.agent ?? "";
   const charge = settle(turn, { calls: entry.sequences.length, agent: target, ...entry }, outcome);
   const id = turn.newId("ms");
@@ -224,7 +227,8 @@ function recordOf(
   };
 }
 
-function inputOf(state: ConversationState, entry: Entry): TurnInput {
+/** What a run of it is given. */
+export function inputOf(state: ConversationState, entry: Entry): TurnInput {
   return {
     owner: "conversation",
     agent: state.agent ?? "",

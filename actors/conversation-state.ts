@@ -1,6 +1,7 @@
 // What a conversation's actor remembers: who is answered by which run, and what waits. Small, because
 // it is rewritten with every turn; the messages themselves are records.
 
+import type { Lined } from "./lines/waiting.ts";
 import type { Charged } from "./money/charges.ts";
 import type { PinnedPrompts } from "./prompts/prompt.ts";
 import type { Asker } from "./records/asker.ts";
@@ -8,7 +9,7 @@ import type { ConversationRow } from "./records/conversation.ts";
 import type { GuardInput } from "./records/guardrail.ts";
 
 /** One run of the conversation: under way, or waiting for its turn. */
-export interface Entry {
+export interface Entry extends Lined {
   readonly run: string;
   readonly version: number;
   /** Sequences of the user messages it answers, ascending. */

@@ -2,34 +2,36 @@
 // way, and keeps what was said. It answers nothing itself: that is a run's work. One actor a
 // conversation, `conversation:<tenant>/<cv>`; its messages are its records.
 
-import {
-  defineActor,
-  type ReadRequest,
-  type RecordRow,
-  type RunEnded,
-  type Turn,
-} from "../runtime/actor.ts";
+import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
-import type { ErrorCode } from "../runtime/errors.ts";
-import { approvalsAddress } from "./approvals/approval.ts";
+import { tellBegun } from "./answered.ts";
+import { runMsOf } from "./constraints/run-time.ts";
 import { type AgainMessage, again } from "./conversation-again.ts";
-import { endRun, startForgetting, startNext } from "./conversation-end.ts";
+import { endRun, inputOf, startForgetting } from "./conversation-end.ts";
+import { cancel, describe, purge, refuse, remove, rename, titleOf } from "./conversation-itself.ts";
 import { type NotifyMessage, notify } from "./conversation-notify.ts";
 import {
   type ConversationState,
   type Entry,
   emptyConversation,
   rowId,
-  rowOf,
 } from "./conversation-state.ts";
-import { dropPictures, withheldReads, withhold } from "./conversation-withheld.ts";
+import { withheldReads, withhold } from "./conversation-withheld.ts";
 import { limits } from "./limits.ts";
+import type { Go } from "./lines/line.ts";
+import {
+  enterLine,
+  isLined,
+  linesOf,
+  passedLine,
+  takeLines,
+  waitsInLine,
+} from "./lines/waiting.ts";
 import { addCharged, type Charged, chargeReads } from "./money/charges.ts";
 import { limitRun } from "./money/lines.ts";
 import {
   type ChatAccepted,
   type ChatMessage,
-  type ConversationDescription,
   type ConversationRequest,
   conversationsTable,
   type MessageRecord,
@@ -37,7 +39,7 @@ import {
 } from "./records/conversation.ts";
 import { memorySettings } from "./records/memory.ts";
 import { type ForgetResponse, forgetResponse, keepResponse } from "./records/response.ts";
-import { giveRoom, limitsRead, takePlace, takeRoom } from "./records/tenant-limits.ts";
+import { limitsRead, takePlace, takeRoom } from "./records/tenant-limits.ts";
 import { takeCharge } from "./reply.ts";
 import { type Accepting, accepting, targetNamed, targetPlace } from "./targets.ts";
 import { listenersRead } from "./triggers/listeners.ts";
@@ -50,6 +52,7 @@ export type ConversationMessage =
   | NotifyMessage
   | ForgetResponse
   | RunEnded
+  | Go
   | { readonly type: "purge" }
   | { readonly type: "forget" };
 
@@ -67,6 +70,8 @@ export const conversationActor = defineActor<ConversationState, ConversationMess
         return again(state, message, turn);
       case "notify":
         return notify(state, message, turn);
+      case "go":
+        return goOn(state, message, turn);
       case "run-ended":
         return endRun(withhold(state, message, turn), message, turn);
       case "describe":
@@ -177,7 +182,7 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
     message_id: record.id,
     agent_version: target.version,
     model: target.model,
-    ...(next.waiting.some((entry) => entry.run === run) && { queued: true }),
+    ...(isQueued(next, run) && { queued: true }),
   };
   turn.reply(accepted, { follow: run });
   return next;
@@ -213,7 +218,7 @@ interface NewRun {
 }
 
 function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): ConversationState {
-  const { message, mode, target, sequence, charged } = wanted;
+  const { message, mode, target, sequence } = wanted;
   const { version, runKind } = target;
   const isBusy = state.current !== null;
   const input: TurnInput = {
@@ -230,12 +235,14 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     ...(message.prompts && { prompts: message.prompts }),
     ...message.guard,
   };
+  const lined = linesOf(target, message.atOnce);
   const run = turn.startRun({
     kind: runKind,
     input,
-    timeoutMs: message.timeoutMs ?? limits.runMs,
-    ...(isBusy ? { held: true } : {}),
+    timeoutMs: runMsOf(target, message.timeoutMs),
+    ...(isBusy || isLined(lined) ? { held: true } : {}),
   });
+  takeLines(turn, lined);
   limitRun(turn, run, message.maxSpendMicros);
   const isCounted = takePlace(
     turn,
@@ -243,9 +250,24 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     turn.loaded["limits"],
     message.tenantDefaults,
   );
-  const entry: Entry = {
-    run,
-    ...(isCounted && { isCounted }),
+  const entry = entryOf(wanted, { run, ...lined, ...(isCounted && { isCounted }) });
+  if (state.current === null) return { ...state, current: enterLine(turn, entry) ?? entry };
+  const waiting = { ...state, waiting: [...state.waiting, entry] };
+  if (mode === "interrupt") return interrupt(waiting, entry, turn);
+  if (mode === "steer" && !waitsInLine(state.current)) {
+    const value: SteerValue = { sequence };
+    turn.steerRun(state.current.run, value);
+  }
+  return waiting;
+}
+
+/** A run as the conversation remembers it. */
+function entryOf(
+  { message, mode, target: { version }, sequence, charged }: NewRun,
+  of: Pick<Entry, "run" | "lines" | "isCounted">,
+): Entry {
+  return {
+    ...of,
     version,
     sequences: [sequence],
     mode,
@@ -261,14 +283,6 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     ...(message.guard && { guard: message.guard }),
     ...(message.tells && { tells: [message.tells] }),
   };
-  if (state.current === null) return { ...state, current: entry };
-  const waiting = { ...state, waiting: [...state.waiting, entry] };
-  if (mode === "interrupt") return interrupt(waiting, entry, turn);
-  if (mode === "steer") {
-    const value: SteerValue = { sequence };
-    turn.steerRun(state.current.run, value);
-  }
-  return waiting;
 }
 
 /**
@@ -310,6 +324,22 @@ function mergeInto(
   return { ...state, waiting: state.waiting.map((one) => (one === into ? entry : one)) };
 }
 
+function isQueued({ current, waiting }: ConversationState, run: string): boolean {
+  const isWaiting = waiting.some((entry) => entry.run === run);
+  return isWaiting || (current?.run === run && waitsInLine(current));
+}
+
+/** The run that waited in a line goes on: into the next one, or it begins. */
+function goOn(state: ConversationState, message: Go, turn: Turn): ConversationState {
+  const { current } = state;
+  const next = current === null ? undefined : passedLine(turn, current, message);
+  if (current === null || next === undefined) return state;
+  if (next !== null) return { ...state, current: next };
+  turn.releaseRun(current.run, inputOf(state, current));
+  tellBegun(turn, current);
+  return { ...state, current: { ...current, passed: current.lines?.length ?? 0 } };
+}
+
 function runOf(state: ConversationState, sequence: number): string {
   const entries = state.current === null ? state.waiting : [state.current, ...state.waiting];
   return entries.find((entry) => entry.sequences.includes(sequence))?.run ?? "";
@@ -317,81 +347,4 @@ function runOf(state: ConversationState, sequence: number): string {
 
 function waitingMessages(state: ConversationState): number {
   return state.waiting.reduce((sum, entry) => sum + entry.sequences.length, 0);
-}
-
-function titleOf(text: string): string {
-  const line = text
-    .slice(0, 4 * limits.titleChars)
-    .replaceAll(/\s+/g, " ")
-    .trim();
-  return line.length <= limits.titleChars ? line : `${line.slice(0, limits.titleChars - 1)}…`;
-}
-
-function describe(state: ConversationState, turn: Turn): ConversationState {
-  const description: ConversationDescription = {
-    row: rowOf(state, addressParts(turn.self).root),
-    running: state.current?.run ?? null,
-    waiting: state.waiting.map((entry) => entry.run),
-  };
-  turn.reply(description);
-  return state;
-}
-
-/** Cancels the run under way and everything that waits behind it. */
-function cancel(state: ConversationState, reason: string, turn: Turn): ConversationState {
-  const row = rowOf(state, addressParts(turn.self).root);
-  if (row === null) return refuse(state, turn, "NOT_FOUND", "There is no such conversation.");
-  turn.reply({ cancelled: cancelAll(state, reason, turn) });
-  return state;
-}
-
-function cancelAll(state: ConversationState, reason: string, turn: Turn): readonly string[] {
-  const own = state.current === null ? state.waiting : [state.current, ...state.waiting];
-  const entries = [...own, ...(state.forks ?? [])];
-  for (const entry of entries) turn.cancelRun(entry.run, reason);
-  return entries.map((entry) => entry.run);
-}
-
-function rename(state: ConversationState, title: string, turn: Turn): ConversationState {
-  const { root } = addressParts(turn.self);
-  const next = { ...state, title: titleOf(title), updatedAtMs: turn.nowMs };
-  const row = rowOf(next, root);
-  if (row === null) return refuse(state, turn, "NOT_FOUND", "There is no such conversation.");
-  turn.reply(row);
-  return next;
-}
-
-/** Gone for everybody at once; the records follow in slices, so that no turn grows with them. */
-function remove(state: ConversationState, turn: Turn): ConversationState {
-  const { root } = addressParts(turn.self);
-  const row = rowOf(state, root);
-  if (row === null) return refuse(state, turn, "NOT_FOUND", "There is no such conversation.");
-  cancelAll(state, "the conversation was deleted", turn);
-  if (state.isCounted) giveRoom(turn, "conversations");
-  turn.putRow(conversationsTable, rowId(row.agent_key, root), undefined);
-  turn.send(turn.self, { type: "purge" });
-  turn.send(approvalsAddress(addressParts(turn.self).tenant, root), { type: "purge" });
-  startForgetting(state, turn);
-  turn.reply({ deleted: true });
-  return { ...state, title: "", collected: null, deleted: true };
-}
-
-function purge(state: ConversationState, turn: Turn): ConversationState {
-  const rows = (turn.loaded["rows"] ?? []) as readonly RecordRow[];
-  for (const { key, value } of rows) {
-    dropPictures(value, turn);
-    turn.remove(key);
-  }
-  if (rows.length === limits.purgeRecords) turn.send(turn.self, { type: "purge" });
-  return state.current === null ? startNext(state, turn) : state;
-}
-
-function refuse(
-  state: ConversationState,
-  turn: Turn,
-  code: ErrorCode,
-  message: string,
-): ConversationState {
-  turn.refuse({ code, message });
-  return state;
 }

@@ -181,6 +181,9 @@ export const limits = {
   budgetTokensMin: 256,
   /** Times a call asks for a reservation; one answer of its purse, ms. */
   budgetTries: 64,
+  /** Runs that wait in one line of a tenant, and when one more is to come again, ms. */
+  lineWaiting: 1_000,
+  lineRetryMs: 5_000,
   budgetAskMs: 60_000,
   /** How long a call waits for what others hold, ms, and a paused one for its budget. */
   budgetQueueMs: 600_000,

@@ -287,7 +287,7 @@ function keepUp(
   const { preparation, addSecret = () => undefined } = options;
   const kept = { config, lines, services, system, log, preparation, addSecret };
   stops.push(afterStart(0, () => keepChannels(kept)));
-  lines.launchBy(createLaunches({ chat: services.chat, system }));
+  lines.launchBy(createLaunches({ chat: services.chat, system, atOnce: config.agents.maxRunning }));
   stops.push(keepFrontTargets(options, services));
   const keeping = { system, log, nowMs: Date.now, watching: services.watching };
   lines.scheduleBy(async () => {

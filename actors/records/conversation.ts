@@ -299,6 +299,8 @@ export interface ChatMessage extends Screenable {
   readonly timeoutMs?: number;
   /** Address that is told of the run's end. */
   readonly webhook?: string;
+  /** Nobody waits for it: of an agent with an origin so many work at once. Absent: somebody may. */
+  readonly atOnce?: number;
   /** Who is told of the run's end beside the caller. */
   readonly tells?: Asker;
   /** Kept beside the message. */
@@ -329,7 +331,7 @@ export interface ChatAccepted {
   readonly agent_version: number;
   /** Model the answer is expected from (the supervisor's; a sub-agent may have its own). */
   readonly model: string;
-  /** The conversation was answering: the run begins when those before it have ended. */
+  /** The conversation was answering, or as many runs work as may: it begins when those before it have ended. */
   readonly queued?: true;
 }
 

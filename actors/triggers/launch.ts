@@ -4,17 +4,12 @@ import { defineRun } from "../../runtime/actor.ts";
 import { errorTable, RuntimeError } from "../../runtime/errors.ts";
 import type { Ports } from "../ports.ts";
 import { triggerLimits } from "../records/trigger.ts";
-import type { Launch } from "./port.ts";
+import type { Launch, Launched } from "./port.ts";
 
 /** Kind of the run that begins an occurrence's work. */
 export const launchKind = "trigger-launch";
 /** Kind of the run that ends it. */
 export const cancelKind = "trigger-cancel";
-
-/** What was begun. */
-export interface Launched {
-  readonly run: string;
-}
 
 /** Work to be ended. */
 export interface Cancel {

@@ -15,15 +15,23 @@ export interface Launch {
   readonly occurrence: string;
   /** How many triggers, one after the other, have brought it about by their work. */
   readonly depth: number;
-  readonly timeoutMs: number;
+  /** Absent: as long as its target may. */
+  readonly timeoutMs?: number;
   /** The same for every attempt: it is begun once. */
   readonly key: string;
+}
+
+/** What was begun. */
+export interface Launched {
+  readonly run: string;
+  /** It waits in a line, and begins when those before it have ended. */
+  readonly isQueued?: boolean;
 }
 
 /** The port. */
 export interface Launches {
   /** @returns the run, once it is on disk. @throws RuntimeError what it was refused with. */
-  launch(launch: Launch, signal: AbortSignal): Promise<{ readonly run: string }>;
+  launch(launch: Launch, signal: AbortSignal): Promise<Launched>;
   /** Cancels a run; one that has ended is left as it is. */
   cancel(of: {
     readonly tenant: string;

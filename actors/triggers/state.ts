@@ -19,6 +19,8 @@ export interface Working {
   readonly launch: string;
   /** The run that works; null until it is known. */
   readonly run: string | null;
+  /** It has waited in a line, and works. */
+  readonly isBegun?: true;
   /** Another one waits for it to be stopped. */
   readonly isReplaced?: boolean;
   readonly isStopping?: boolean;

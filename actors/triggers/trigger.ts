@@ -11,7 +11,7 @@ import {
   type Turn,
 } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
-import type { Answered } from "../answered.ts";
+import type { Answered, Begun } from "../answered.ts";
 import { sessionOfConversationTable } from "../channels/session-state.ts";
 import type { ResourceRow } from "../records/resource.ts";
 import { type TriggerInput, triggerKind, triggerLimits } from "../records/trigger.ts";
@@ -22,7 +22,7 @@ import { type Heard, isFor } from "./listeners.ts";
 import { occurrenceId, occurrencesTable } from "./occurrence.ts";
 import { emptyTrigger, type Happened, TRIGGER_KIND, type TriggerState, viewOf } from "./state.ts";
 import { due, follow } from "./times.ts";
-import { endAll, launchEnded, occur, workEnded } from "./work.ts";
+import { endAll, launchEnded, occur, workBegun, workEnded } from "./work.ts";
 
 /** Everything a trigger is told. */
 export type TriggerMessage =
@@ -46,6 +46,7 @@ export type TriggerMessage =
   /** Removes what it knows of files, a slice. */
   | { readonly type: "forget-files" }
   | Answered
+  | Begun
   | RunEnded;
 
 /** How long a change of its record may take. */
@@ -87,6 +88,8 @@ export const triggerActor = defineActor<TriggerState, TriggerMessage>({
         return record === undefined ? state : due(state, record, turn);
       case "answered":
         return workEnded(state, message, record, turn);
+      case "begun":
+        return workBegun(state, message, turn);
       case "run-ended":
         return message.kind === launchKind ? launchEnded(state, message, record, turn) : state;
       case "sweep":

@@ -3,10 +3,10 @@
 
 import type { RunEnded, Turn } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
-import type { Answered } from "../answered.ts";
+import type { Answered, Begun } from "../answered.ts";
 import { sessionAddress } from "../channels/session-key.ts";
 import { joinedBy, type TriggerInput, triggerLimits } from "../records/trigger.ts";
-import { type Cancel, cancelKind, type Launched, launchKind } from "./launch.ts";
+import { type Cancel, cancelKind, launchKind } from "./launch.ts";
 import {
   type NewOccurrence,
   noted,
@@ -15,11 +15,8 @@ import {
   type SkipReason,
   skipped,
 } from "./occurrence.ts";
-import type { Launch } from "./port.ts";
+import type { Launch, Launched } from "./port.ts";
 import { type Counts, counted, type TriggerState, type Working } from "./state.ts";
-
-/** Seconds that one may work where nothing is said. */
-const TIMEOUT_S = 600;
 
 /** A new occurrence. */
 export function occur(
@@ -94,8 +91,8 @@ function start(
   turn.putRow(occurrencesTable, row.id, row);
   const input: Launch = {
     ...{ tenant, target: record.target, text: textOf(record, row), conversation, trigger },
-    ...{ occurrence: row.id, timeoutMs: (record.timeout ?? TIMEOUT_S) * 1_000, key },
-    depth: row.depth ?? 0,
+    ...{ occurrence: row.id, key, depth: row.depth ?? 0 },
+    ...(record.timeout !== undefined && { timeoutMs: record.timeout * 1_000 }),
     ...(joined !== null && { joins: true as const }),
   };
   const timeoutMs = triggerLimits.launchRunMs;
@@ -134,8 +131,12 @@ export function launchEnded(
   // Its end was told before it was known to have begun.
   if (working?.launch !== launch) return state;
   if (outcome.status === "completed") {
-    const { run } = outcome.result as Launched;
-    const row = { ...working.row, run };
+    const { run, isQueued = false } = outcome.result as Launched;
+    const waits = isQueued && working.isBegun !== true;
+    const row: OccurrenceRow = {
+      ...{ ...working.row, run },
+      ...(waits && { state: "waiting", startedAtMs: null }),
+    };
     if (state.removed === null) turn.putRow(occurrencesTable, row.id, row);
     const known = { ...state, working: { ...working, row, run } };
     return working.isReplaced ? stopWorking(known, turn) : known;
@@ -153,6 +154,15 @@ export function launchEnded(
     );
   }
   return ended(state, record, { state: "failed", error: { code, message } }, turn);
+}
+
+/** The work of an occurrence has waited in a line, and begins. */
+export function workBegun(state: TriggerState, { asks }: Begun, turn: Turn): TriggerState {
+  const { working } = state;
+  if (working === null || !asks.includes(working.row.id)) return state;
+  const row: OccurrenceRow = { ...working.row, state: "running", startedAtMs: turn.nowMs };
+  if (state.removed === null) turn.putRow(occurrencesTable, row.id, row);
+  return { ...state, working: { ...working, row, isBegun: true } };
 }
 
 /** The work of an occurrence has ended. */

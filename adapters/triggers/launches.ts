@@ -14,24 +14,27 @@ export const TRIGGER_SERVICE = "triggers";
 export interface LaunchParts {
   readonly chat: Pick<ChatService, "background">;
   readonly system: Pick<System, "cancel">;
+  /** Runs of agents with an origin that work at once, over all tenants. */
+  readonly atOnce: number;
 }
 
 /** The port. */
-export function createLaunches({ chat, system }: LaunchParts): Launches {
+export function createLaunches({ chat, system, atOnce }: LaunchParts): Launches {
   return {
     launch: async (launch, signal) => {
       const { tenant, target, text, conversation, trigger, occurrence, timeoutMs, key } = launch;
       const { depth, joins = false } = launch;
-      const { run } = await chat.background({
+      const { run, queued = false } = await chat.background({
         caller: { tenant, keyId: null, service: TRIGGER_SERVICE },
-        ...{ agent: target, text, signal, timeoutMs, stream: false },
+        ...{ agent: target, text, signal, stream: false, atOnce },
+        ...(timeoutMs !== undefined && { timeoutMs }),
         // One that is there is gone on with.
         ...(joins ? { conversation } : { conversation: null, opens: conversation, user: trigger }),
         onBusy: "enqueue",
         once: onceKey(key, `${target}\n${conversation}\n${text}`),
         tells: { asker: trigger, ask: occurrence, depth },
       });
-      return { run };
+      return { run, isQueued: queued };
     },
     cancel: async ({ tenant, run, reason }) => {
       try {

@@ -60,7 +60,8 @@ const workActor = defineActor<Begun, Begin | Stop | List | RunEnded>({
       const { launch } = message;
       const { key, timeoutMs } = launch;
       const run =
-        state.runs[key]?.run ?? turn.startRun({ kind: "labour", input: { key }, timeoutMs });
+        state.runs[key]?.run ??
+        turn.startRun({ kind: "labour", input: { key }, timeoutMs: timeoutMs ?? 600_000 });
       turn.reply({ run });
       return { runs: { ...state.runs, [key]: { run, launch } } };
     }

@@ -11,11 +11,12 @@ export interface ChatGiven {
   readonly tells?: ChatMessage["tells"];
   readonly response?: ChatMessage["response"];
   readonly timeoutMs?: ChatMessage["timeoutMs"];
+  readonly atOnce?: ChatMessage["atOnce"];
 }
 
 /** Those that are there. */
 export function givenOf(ask: ChatGiven): Partial<ChatMessage> {
-  const { data, variables, onBusy, webhook, tells, response, timeoutMs } = ask;
+  const { data, variables, onBusy, webhook, tells, response, timeoutMs, atOnce } = ask;
   return {
     ...(data !== undefined && { data }),
     ...(variables !== undefined && { variables }),
@@ -24,5 +25,6 @@ export function givenOf(ask: ChatGiven): Partial<ChatMessage> {
     ...(tells !== undefined && { tells }),
     ...(response !== undefined && { response }),
     ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(atOnce !== undefined && { atOnce }),
   };
 }

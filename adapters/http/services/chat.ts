@@ -73,6 +73,8 @@ export interface ChatAsk extends Ask, Pictured {
   /** Address that is told of the run's end. */
   readonly webhook?: string;
   readonly tells?: ChatMessage["tells"];
+  /** Nobody waits for it: of an agent with an origin so many work at once. */
+  readonly atOnce?: number;
   /** How long its run may work. Default `limits.runMs`. */
   readonly timeoutMs?: number;
   readonly onDisconnect?: "continue" | "cancel";

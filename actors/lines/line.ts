@@ -1,0 +1,108 @@
+// A line of runs: so many of them work at once, the others wait in the order in which they came, over restarts
+// too. One actor for each agent with `concurrency`, and one for all agents that work by themselves. It knows
+// names of runs alone; who has started one enters it, lets it go when it is told to, and says when it has ended.
+
+import { defineActor, type ReadRequest, type RecordRow, type Turn } from "../../runtime/actor.ts";
+import { type Address, address } from "../../runtime/address.ts";
+
+/** What a line is told. */
+export type LineMessage =
+  /** `most`: runs at once, as it is said now. */
+  | { readonly type: "enter"; readonly run: string; readonly most: number }
+  /** It has ended, or waits no more. */
+  | { readonly type: "leave"; readonly run: string };
+
+/** Told to who has entered a run: it works from now on. */
+export interface Go {
+  readonly type: "go";
+  readonly run: string;
+}
+
+/** State. Version 1. Those that wait are records, `w.<number>` in order and `r.<run>` with the number. */
+export interface LineState {
+  readonly most: number;
+  readonly running: readonly string[];
+  readonly waiting: number;
+  /** Number of the one that came last. */
+  readonly last: number;
+}
+
+interface Waiter {
+  readonly run: string;
+  readonly to: Address;
+}
+
+const KIND = "run-line";
+/** Of those that wait, let go in one turn. */
+const PAGE = 32;
+const DIGITS = 12;
+
+const waiterKey = (number: number): string => `w.${`${number}`.padStart(DIGITS, "0")}`;
+const placeKey = (run: string): string => `r.${run}`;
+
+/** The line of what has this name: an agent, or all of them. */
+export function lineAddress(tenant: string, of: string): Address {
+  return address({ kind: KIND, tenant, root: of });
+}
+
+/** Kind `run-line`. */
+export const lineActor = defineActor<LineState, LineMessage>({
+  kind: KIND,
+  version: 1,
+  initial: () => ({ most: 0, running: [], waiting: 0, last: 0 }),
+  reads(message): Readonly<Record<string, ReadRequest>> {
+    const next: ReadRequest = { type: "records", from: "w.", to: "w/", limit: PAGE };
+    if (message.type === "enter") return { next };
+    const key = placeKey(message.run);
+    return { next, place: { type: "records", from: key, to: `${key}.`, limit: 1 } };
+  },
+  receive(state, message, turn) {
+    return message.type === "enter"
+      ? entered(state, message, turn)
+      : letGo(left(state, message.run, turn), turn, message.run);
+  },
+});
+
+function entered(
+  state: LineState,
+  { run, most }: LineMessage & { readonly type: "enter" },
+  turn: Turn,
+): LineState {
+  const { from: to } = turn;
+  if (to === null) return state;
+  const next = letGo({ ...state, most }, turn, null);
+  if (next.waiting === 0 && next.running.length < most) {
+    turn.send(to, { type: "go", run } satisfies Go);
+    return { ...next, running: [...next.running, run] };
+  }
+  const last = next.last + 1;
+  turn.put(waiterKey(last), { run, to } satisfies Waiter);
+  turn.put(placeKey(run), last);
+  return { ...next, last, waiting: next.waiting + 1 };
+}
+
+function left(state: LineState, run: string, turn: Turn): LineState {
+  const running = state.running.filter((one) => one !== run);
+  const [place] = turn.loaded["place"] as readonly RecordRow[];
+  if (place === undefined) return { ...state, running };
+  turn.remove(place.key);
+  turn.remove(waiterKey(place.value as number));
+  return { ...state, running, waiting: state.waiting - 1 };
+}
+
+/** As many as there is room for, the first first. @param gone waits no more. */
+function letGo(state: LineState, turn: Turn, gone: string | null): LineState {
+  const running = [...state.running];
+  let { waiting } = state;
+  for (const { key, value } of turn.loaded["next"] as readonly RecordRow[]) {
+    const { run, to } = value as Waiter;
+    if (running.length >= state.most) break;
+    if (run === gone) continue;
+    turn.remove(key);
+    turn.remove(placeKey(run));
+    turn.send(to, { type: "go", run } satisfies Go);
+    running.push(run);
+    waiting -= 1;
+  }
+  return { ...state, running, waiting };
+}
