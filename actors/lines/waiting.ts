@@ -26,6 +26,9 @@ export interface Lined {
 
 const AUTONOMOUS = "autonomous";
 
+/** Where all agents that work by themselves are in line. */
+export const autonomousLine = lineAddress(systemTenant, AUTONOMOUS);
+
 /** The lines of a run of this target. @param atOnce of those that work by themselves; absent: it is no such run. */
 export function linesOf({ agent }: Pick<Accepting, "agent">, atOnce: number | undefined): Lined {
   if (agent === null) return {};
@@ -99,5 +102,5 @@ export function leaveLines(
 
 function placeOf(turn: Pick<Turn, "self">, { agent }: Line) {
   const { tenant } = addressParts(turn.self);
-  return agent === undefined ? lineAddress(systemTenant, AUTONOMOUS) : lineAddress(tenant, agent);
+  return agent === undefined ? autonomousLine : lineAddress(tenant, agent);
 }

@@ -6,7 +6,7 @@ import type { SealedTenants } from "../vault/sealing.ts";
 
 /** What a removal works with. */
 export interface RemovalContext {
-  readonly system: Pick<System, "tables" | "tenants">;
+  readonly system: Pick<System, "tables" | "tenants" | "ask">;
   /** The data folder. */
   readonly data: string;
   /** Writes a small file of the data folder, whole or not at all. */

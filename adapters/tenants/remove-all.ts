@@ -4,6 +4,8 @@
 
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { LineMessage } from "../../actors/lines/line.ts";
+import { autonomousLine } from "../../actors/lines/waiting.ts";
 import { systemTenant } from "../../actors/records/api-key.ts";
 import { newPurge, purgesTable, type TenantPurge } from "../../actors/records/tenant.ts";
 import { indexFolder } from "../knowledge/index-folder.ts";
@@ -32,6 +34,8 @@ export async function removeAll(
     await tell(context, tenant, { rows: rows + removed });
   };
   rows += await system.tenants.remove(tenant, { signal, onSlice });
+  const gone: LineMessage = { type: "forget", tenant };
+  await system.ask(autonomousLine, gone);
   await removeFiles(data, tenant);
   await tell(context, tenant, { rows, isDone: true });
   // Its age is how long the first one has waited.

@@ -52,8 +52,7 @@ const holder = defineActor<null, Message>({
 
 const work = defineRun<null, null, { clock: Clock; world: World }>({
   kind: "work",
-  run: async (_input, { id, step, ports: { clock, world } }) => {
-    void step;
+  run: async (_input, { id, ports: { clock, world } }) => {
     if (!world.order.includes(id)) world.order.push(id);
     world.working.add(id);
     world.most = Math.max(world.most, world.working.size);
@@ -115,6 +114,39 @@ test("as many as may work at once, and the others in their order", async () => {
   expect(world.order).toEqual(Array.from({ length: RUNS }, (_, at) => idOf(at + 1)));
   expect(world.most).toBe(MOST);
   expect(left).toMatchObject({ running: [], waiting: 0 });
+});
+
+test("what a tenant that is gone had in the line keeps nobody waiting", async () => {
+  const world: World = { order: [], working: new Set(), most: 0 };
+  const system: TestSystem = new TestSystem({
+    ...{ seed: 1, workers: 2, delayMs: 2, flushMs: 0, reads: "at once" as const },
+    definitions: [lineActor, holder, work] as never,
+    // Nothing of it ends.
+    portsFor: () => ({ clock: { after: () => undefined }, world }),
+  });
+  await system.start();
+  const settled = async (asked: Promise<unknown>): Promise<void> => {
+    let isDone = false;
+    const done = (): void => {
+      isDone = true;
+    };
+    asked.then(done, done);
+    await system.schedule.until(() => isDone, 60_000);
+    await asked;
+  };
+  for (let number = 1; number <= 5; number += 1) {
+    const of = number % 2 === 0 ? tenant : "tn_gone";
+    const to = address({ kind: "holder", tenant: of, root: `cv_${number}` });
+    await settled(system.ask(to, { type: "start", number }));
+  }
+
+  await settled(system.ask(line, { type: "forget", tenant: "tn_gone" }));
+  await system.schedule.advance(1_000);
+
+  const [row] = system.disk.rows.filter(({ key }) => key === keys.state(line));
+  const { state } = decode(row?.value ?? new Uint8Array()) as { state: object };
+  const running = [2, 4].map((number) => ({ run: idOf(number), tenant }));
+  expect(state).toMatchObject({ running, waiting: 0 });
 });
 
 test.each(["process", "power"] as const)(
