@@ -124,19 +124,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
   }
   const charged = takeCharge(turn, message.priceMicros, message.charges);
   const version = message.version ?? target.version;
-  const input: TurnInput = {
-    owner: "completion",
-    agent: message.agent,
-    version,
-    sequences: [],
-    stream: message.stream,
-    ...(message.user === undefined ? {} : { user: message.user }),
-    ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
-    ...(message.maxSpendMicros !== undefined && { maxSpendMicros: message.maxSpendMicros }),
-    ...(message.variables && { variables: message.variables }),
-    ...(message.prompts && { prompts: message.prompts }),
-    ...message.guard,
-  };
+  const input = inputOf(message, version);
   const lined = linesOf(target, undefined);
   const run = turn.startRun({
     kind: target.runKind,
@@ -177,6 +165,22 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
       ...(Object.keys(charged).length > 0 && { charged }),
       ...(report && { report, atMs: turn.nowMs }),
     },
+  };
+}
+
+function inputOf(message: CompletionMessage, version: number): TurnInput {
+  return {
+    owner: "completion",
+    agent: message.agent,
+    version,
+    sequences: [],
+    stream: message.stream,
+    ...(message.user === undefined ? {} : { user: message.user }),
+    ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
+    ...(message.maxSpendMicros !== undefined && { maxSpendMicros: message.maxSpendMicros }),
+    ...(message.variables && { variables: message.variables }),
+    ...(message.prompts && { prompts: message.prompts }),
+    ...message.guard,
   };
 }
 

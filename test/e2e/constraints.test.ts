@@ -200,6 +200,31 @@ test("allowed_domains holds tools, those of agents below too, to what it names",
   expect(await seen(none)).toContain("EGRESS_REFUSED");
 });
 
+test("what a trigger begins waits while its agent works, is seen to wait over a crash, and then works", async () => {
+  const agent = await agentWith({ concurrency: 1 });
+  product.provider.when("hold", { text: "Held.", firstByteMs: 4_000 });
+  product.provider.otherwise({ text: "Done." });
+  const { body: trigger } = await product.call("POST", "/v2/triggers", {
+    ...{ name: "By hand", target: agent, type: "schedule", cron: "0 0 1 1 *", input: "Now." },
+  });
+  const occurrence = async (): Promise<Json> =>
+    (await product.call("GET", `/v2/triggers/${trigger.id}/occurrences`)).body.data[0];
+  const body = { input: "hold", mode: "background" };
+  const { body: first } = await product.call("POST", `/v2/agents/${agent}/runs`, body);
+  await product.provider.until((call) => call.lastUser.includes("hold"));
+  await product.call("POST", `/v2/triggers/${trigger.id}/fire`, {});
+  await expect.poll(async () => (await occurrence())?.run_id ?? null).not.toBeNull();
+
+  const waiting = await occurrence();
+  expect([waiting.state, (await runOf(waiting.run_id)).status]).toEqual(["waiting", "queued"]);
+  await product.kill();
+  await product.start();
+  expect((await occurrence()).state).toBe("waiting");
+  const end = { timeout: 20_000, interval: 100 };
+  await expect.poll(async () => (await runOf(first.id)).status, end).toBe("completed");
+  await expect.poll(async () => (await occurrence()).state, end).toBe("completed");
+});
+
 test("an agent without constraints has none of it", async () => {
   const agent = await agentWith({}, { tools: [{ tool: "calculator" }] });
   talk.calling([sum, sum]);
