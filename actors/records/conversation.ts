@@ -336,7 +336,9 @@ export interface ChatAccepted {
 }
 
 /** A stateless completion: the messages are used as sent, nothing is stored but the run. */
-export interface CompletionMessage extends Screenable {
+export interface CompletionMessage
+  extends Screenable,
+    Pick<ChatMessage, "maxSpendMicros" | "charges" | "tenantDefaults" | "timeoutMs" | "response"> {
   readonly type: "complete";
   readonly agent: string;
   /** Default: the current one, or its canary. */
@@ -374,15 +376,6 @@ export interface CompletionMessage extends Screenable {
   readonly priceMicros: number;
   readonly service: string;
   readonly keyId?: string;
-  /** What its run may spend, with all runs below it. */
-  readonly maxSpendMicros?: number;
-  /** Budgets that its price counts for. */
-  readonly charges?: readonly BudgetLine[];
-  /** Limits of a tenant that has none of its own. */
-  readonly tenantDefaults?: TenantLimits;
-  readonly timeoutMs?: number;
-  /** Kept beside the run. */
-  readonly response?: ResponseNote;
 }
 
 /** Counter of a tenant's balance, in millionths. */
@@ -391,10 +384,7 @@ export const balanceCounter = "balance";
 /** Table of ledger rows: one for each charged operation, id sortable by time. */
 export const ledgerTable = "ledger";
 
-/**
- * Table in which rows of the ledger are written. They stand here until they are moved into the ledger, in
- * the transaction in which what they say is added to the sums of usage.
- */
+/** Rows of the ledger as they are written: moved into it in the transaction that adds them to the sums of usage. */
 export const freshLedgerTable = "ledger-fresh";
 
 /** A ledger row. `spend` is tokens as the provider reported them; `charge` what the tenant paid. */
