@@ -2,6 +2,7 @@
 // row that the turn of the command has not read, so that the session says it to itself.
 
 import type { ReadRequest, Turn } from "../../runtime/actor.ts";
+import { targetTables } from "../engines/wait-key.ts";
 import { agentTables } from "../records/agent-version.ts";
 import type { ChannelInput } from "./channel.ts";
 import { type Saying, say } from "./session-ask.ts";
@@ -26,10 +27,17 @@ const tables: Readonly<Record<string, string>> = {
   wf: "workflows",
 };
 
-/** The row that has the name. */
-export function statusReads({ agent }: StatusAsked): Readonly<Record<string, ReadRequest>> {
+/** The row that has the name, and whether what is asked longest waits for a target. */
+export function statusReads(
+  { agent }: StatusAsked,
+  [oldest]: SessionState["asked"],
+): Readonly<Record<string, ReadRequest>> {
   const table = tables[agent.slice(0, 2)];
-  return table === undefined ? {} : { agent: { type: "row", table, id: agent } };
+  const run = oldest?.run;
+  return {
+    ...(table !== undefined && { agent: { type: "row", table, id: agent } }),
+    ...(run != null && { target: { type: "row", table: targetTables.waiting, id: run } }),
+  };
 }
 
 /** Says it. */
@@ -51,6 +59,7 @@ export function sayStatus(
     waiting: waiting.length,
     approvals: approvals.slice(0, APPROVALS_NAMED).map(({ tool, id: one }) => `${tool} (${one})`),
     moreApprovals: Math.max(0, approvals.length - APPROVALS_NAMED),
+    isTargetAway: turn.loaded["target"] !== undefined,
   });
   say(turn, channel, to, { outgoing: { text: lines } });
 }

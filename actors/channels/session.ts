@@ -70,7 +70,7 @@ export const sessionActor = defineActor<SessionState, SessionMessage>({
 
 function reads(
   message: SessionMessage,
-  { channel }: SessionState,
+  { channel, asked }: SessionState,
 ): Readonly<Record<string, ReadRequest>> {
   const record = (id: string): ReadRequest => ({ type: "row", table: channelKind.path, id });
   switch (message.type) {
@@ -85,7 +85,7 @@ function reads(
     case "channel-removed":
       return removedReads();
     case "status":
-      return { channel: record(message.to.channel), ...statusReads(message) };
+      return { channel: record(message.to.channel), ...statusReads(message, asked) };
     default:
       return { channel: record(channel) };
   }

@@ -15,6 +15,8 @@ export interface StatusSaid {
   readonly approvals: readonly string[];
   /** That are not named. */
   readonly moreApprovals: number;
+  /** What is under way longest waits until a target is back. */
+  readonly isTargetAway: boolean;
 }
 
 /** The sentences. */
@@ -50,12 +52,13 @@ const en: Words = {
   agentIs: (name) => `${name} answers from now on, in a new conversation.`,
   agents: (names) => `There is: ${names.join(", ")}. Choose with /agent NAME.`,
   age: (ms) => aged(ms, ["d", "h", "min", "s"]),
-  status: ({ agent, age, underWay, underWayFor, waiting, approvals, moreApprovals }) => {
+  status: ({ agent, age, underWay, underWayFor, waiting, approvals, moreApprovals, isTargetAway }) => {
     const since = underWayFor === null ? "" : ` (for ${underWayFor})`;
     const more = moreApprovals === 0 ? "" : ` and ${moreApprovals} more`;
     const open = approvals.length === 0 ? "0" : `${approvals.join(", ")}${more}`;
     const old = age === null ? "This session begins now." : `This session is ${age} old.`;
-    return `${agent} answers. ${old} Under way: ${underWay}${since}. Waiting: ${waiting}. To be decided: ${open}.`;
+    const away = isTargetAway ? ", waits for a target that is away" : "";
+    return `${agent} answers. ${old} Under way: ${underWay}${since}${away}. Waiting: ${waiting}. To be decided: ${open}.`;
   },
   help: "/new begins a new conversation, /stop stops what is under way, /agent NAME chooses who answers, /status says where things stand, /link joins what you are on several channels.",
   failed: (reason) => `This could not be answered. ${reason}`,
@@ -88,12 +91,13 @@ const de: Words = {
   agentIs: (name) => `Ab jetzt antwortet ${name}, in einem neuen Gespräch.`,
   agents: (names) => `Es gibt: ${names.join(", ")}. Auswahl mit /agent NAME.`,
   age: (ms) => aged(ms, ["Tage", "h", "min", "s"]),
-  status: ({ agent, age, underWay, underWayFor, waiting, approvals, moreApprovals }) => {
+  status: ({ agent, age, underWay, underWayFor, waiting, approvals, moreApprovals, isTargetAway }) => {
     const since = underWayFor === null ? "" : ` (seit ${underWayFor})`;
     const more = moreApprovals === 0 ? "" : ` und ${moreApprovals} weitere`;
     const open = approvals.length === 0 ? "0" : `${approvals.join(", ")}${more}`;
     const old = age === null ? "Diese Sitzung beginnt jetzt." : `Diese Sitzung ist ${age} alt.`;
-    return `${agent} antwortet. ${old} In Arbeit: ${underWay}${since}. Wartend: ${waiting}. Zu entscheiden: ${open}.`;
+    const away = isTargetAway ? ", wartet auf ein Ziel, das nicht erreichbar ist" : "";
+    return `${agent} antwortet. ${old} In Arbeit: ${underWay}${since}${away}. Wartend: ${waiting}. Zu entscheiden: ${open}.`;
   },
   help: "/new beginnt ein neues Gespräch, /stop hält an, was läuft, /agent NAME wählt, wer antwortet, /status sagt, wie es steht, /link verbindet, was Sie auf mehreren Kanälen sind.",
   failed: (reason) => `Das konnte nicht beantwortet werden. ${reason}`,

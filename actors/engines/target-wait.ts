@@ -72,6 +72,7 @@ function request(state: TargetWaitState, wait: TargetWait, turn: Turn): TargetWa
   }
   turn.putRow(targetTables.waits, `${target}.${rootOf(turn)}`, { root: rootOf(turn) });
   turn.putRow(targetTables.waitsOfRun, `${rootRun}.${id}`, wait);
+  turn.putRow(targetTables.waiting, rootRun, { target });
   turn.remind(id, untilMs, { type: "expire", id } satisfies TargetWaitMessage);
   return { ...state, [id]: wait };
 }
@@ -93,6 +94,9 @@ function without(
 ): TargetWaitState {
   const left = Object.fromEntries(Object.entries(state).filter(([name]) => name !== id));
   turn.putRow(targetTables.waitsOfRun, `${rootRun}.${id}`, undefined);
+  if (!Object.values(left).some((one) => one.rootRun === rootRun)) {
+    turn.putRow(targetTables.waiting, rootRun, undefined);
+  }
   if (!Object.values(left).some((one) => one.target === target)) {
     turn.putRow(targetTables.waits, `${target}.${rootOf(turn)}`, undefined);
   }

@@ -2,8 +2,10 @@
 
 const KEY = "target:";
 
-/** Tables: who waits for a target, `tg_x.root`; what a root run waits for, `rn_x.id`. */
-export const targetTables = { waits: "target-waits", waitsOfRun: "target-waits-run" } as const;
+/** Tables: who waits for a target, `tg_x.root`; what a root run waits for, `rn_x.id`; whether it does, `rn_x`. */
+export const targetTables = {
+  ...{ waits: "target-waits", waitsOfRun: "target-waits-run", waiting: "target-waiting" },
+} as const;
 
 /** Key of the decision that a run waits for. */
 export const targetWaitKey = (id: string): string => `${KEY}${id}`;
