@@ -5,7 +5,7 @@
 import type { RunContext } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
 import { fromErrorData, RuntimeError } from "../../runtime/errors.ts";
-import { showText, unseenBy } from "../answer/child.ts";
+import { unseenBy } from "../answer/child.ts";
 import { refuseClientParts } from "../answer/client-tools.ts";
 import { type Asked, loadHistory, loadPrevious } from "../answer/history.ts";
 import type { CompiledAgent } from "../compiled.ts";
@@ -16,7 +16,7 @@ import type { RoutingInfo } from "../records/conversation.ts";
 import type { Meter } from "../spend.ts";
 import { takeSteered } from "../steering.ts";
 import type { TurnInput, TurnResult } from "../turn-input.ts";
-import { type EngineAsk, engineTask, engineTerms } from "./task.ts";
+import { type EngineAsk, type EngineDone, engineTask, engineTerms } from "./task.ts";
 import type { WorkMessage, WorkTerms } from "./works.ts";
 
 /** Tokens of what was said before that an engine without a session is told. */
@@ -50,10 +50,11 @@ export async function engineTurn(
   const place = { ...of, terms, place: addressParts(context.self).root, tells: show };
   const instruction = instructionOf(compiled, input);
   const said = instruction === "" ? {} : { instruction };
-  const begun = { ...place, ...said, show: show && input.stream };
+  // Work takes long: whoever looks at the run sees it, also where its caller waits for the end.
+  const begun = { ...place, ...said, show };
   const before = await beforeOf(context, input, asked, engine);
   const first = { ...begun, ...before, text: asked.text };
-  let result = await answered(context, { key: KEY, ask: first, show, meter });
+  let result = await answered(context, KEY, first, meter);
   const steered: number[] = [];
   const canSteer = input.owner === "conversation" && input.task === undefined;
   for (let number = 2; canSteer && number <= limits.steerRounds; number += 1) {
@@ -63,7 +64,7 @@ export async function engineTurn(
     const { session } = result;
     const goesOn = session === null ? historyWith(before, asked.text, result.text) : { session };
     const next = { ...begun, ...goesOn, text: taken.text };
-    const more = await answered(context, { key: `${KEY}:${number}`, ask: next, show, meter });
+    const more = await answered(context, `${KEY}:${number}`, next, meter);
     const text = [result.text, more.text].filter((one) => one !== "").join("\n\n");
     result = { ...more, text, usage: addUsage(result.usage, more.usage) };
   }
@@ -80,23 +81,13 @@ export async function engineTurn(
 
 async function answered(
   context: Context,
-  {
-    key,
-    ask,
-    show,
-    meter,
-  }: {
-    readonly key: string;
-    readonly ask: EngineAsk;
-    readonly show: boolean;
-    readonly meter: Meter;
-  },
-) {
+  key: string,
+  ask: EngineAsk,
+  meter: Meter,
+): Promise<EngineDone> {
   const done = await engineTask(context, key, ask, meter);
   if (done.error !== undefined) throw fromErrorData(done.error);
-  const isShown = ask.show || !show;
-  const text = isShown ? done.text : await showText(context, `${key}:text`, done.text);
-  return { ...done, text };
+  return done;
 }
 
 type Before = Pick<EngineAsk, "session" | "history">;

@@ -87,7 +87,7 @@ async function followed(
 ): Promise<RemoteTask> {
   const { id } = task;
   let failures = 0;
-  let isStreaming = streams;
+  let isStreaming = false;
   let shown = "";
   const show = (whole: string): void => {
     if (!whole.startsWith(shown) || whole === shown) return;
@@ -100,6 +100,8 @@ async function followed(
       else await delay(waitMs, undefined, { signal });
       const now = readRemote(await ask(place, { method: "GetTask", id }, signal));
       if (now.isGoingOn) {
+        // One that is over at the first look is not followed: some servers say nothing to whoever tries.
+        if (failures === 0 && waitMs === LOOK_MS) isStreaming = streams;
         failures = 0;
         continue;
       }

@@ -24,7 +24,15 @@ import {
 } from "./dialect.ts";
 import { type Driver, nothingUsed, priced, type WorkHooks, type WorkPrices } from "./driver.ts";
 import { jsonLines } from "./json-lines.ts";
-import { exitText, shortened, succeeds, type Tail, tailOf, write } from "./processes.ts";
+import {
+  exitText,
+  shortened,
+  startedUntil,
+  succeeds,
+  type Tail,
+  tailOf,
+  write,
+} from "./processes.ts";
 
 /** Characters of one line; a longer one is dropped and told. Results of its tools stand in one. */
 const LINE_CHARS_MAX = 8 * 1_024 * 1_024;
@@ -85,22 +93,6 @@ async function lifeOf(options: CodeAgentOptions, life: Life): Promise<WorkEnd> {
 /** One that fails before its model was asked has not begun. */
 function isWithoutWork({ error, usage }: WorkEnd): boolean {
   return error?.code === "PROVIDER_FAILED" && usage.promptTokens + usage.completionTokens === 0;
-}
-
-/** What is given up before it has started does not start; after that it is asked to stop before it is killed. */
-async function startedUntil<T>(
-  signal: AbortSignal,
-  start: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const early = new AbortController();
-  const stop = (): void => early.abort(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  if (signal.aborted) stop();
-  try {
-    return await start(early.signal);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }
 
 function agentOptions(

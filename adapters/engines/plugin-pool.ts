@@ -6,10 +6,10 @@ import { agentLimits, type PluginConfig } from "../../actors/engines/agent-confi
 import type { WorkEnd, WorkTask } from "../../actors/engines/works.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Redactor } from "../redaction.ts";
-import type { Spawned, Spawner } from "../targets/spawner.ts";
+import type { Spawner } from "../targets/spawner.ts";
 import type { WorkHooks, WorkPrices } from "./driver.ts";
 import { PluginProcess } from "./plugin-process.ts";
-import { succeeds, withMemory } from "./processes.ts";
+import { startedUntil, succeeds, withMemory } from "./processes.ts";
 
 /** After one has died, the next is started so much later: at first, and at most, ms. */
 const BACKOFF_MS = { least: 500, most: 60_000 } as const;
@@ -96,7 +96,8 @@ export class PluginPool {
     await this.#untilDue(signal);
     const { config, spawner, secrets: env, redactor, prices } = this.#of;
     const argv = await this.#limited(config.command, signal);
-    const spawned: Spawned = await spawner.start({ argv, env }, new AbortController().signal);
+    // It outlives the task for which it is started.
+    const spawned = await startedUntil(signal, (early) => spawner.start({ argv, env }, early));
     const { settings = {}, units_per_usd: unitsPerUsd = 1, max_cost: maxCost } = config;
     const of = { spawned, settings, redactor, prices, unitsPerUsd, maxCost };
     const process = new PluginProcess(of);

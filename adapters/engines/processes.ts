@@ -91,3 +91,19 @@ export function shortened(value: unknown, redactor: Redactor): unknown {
   }
   return `${plain.slice(0, taskLimits.partChars)} (cut)`;
 }
+
+/** What is given up before it has started does not start; what happens to it after that is its caller's. */
+export async function startedUntil<T>(
+  signal: AbortSignal,
+  start: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const early = new AbortController();
+  const stop = (): void => early.abort(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    return await start(early.signal);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}

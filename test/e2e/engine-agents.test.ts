@@ -1,19 +1,25 @@
-// Agents that an engine answers for, in the real process: a coding agent on a command line.
+// Agents that an engine answers for, in the real process: a coding agent on a command line, agents elsewhere by each
+// protocol (this server is the other one too), and a plugin.
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type Product, startProduct } from "../support/product.ts";
-import type { Json } from "../support/wire-client.ts";
+import { type RemoteAgent, startRemoteAgent } from "../support/remote-agent.ts";
+import { createGate } from "../support/scripted-llm.ts";
+import type { Json, Streamed } from "../support/wire-client.ts";
 
 const program = fileURLToPath(new URL("../support/fake-claude.js", import.meta.url));
+const SOON = { timeout: 10_000, interval: 20 };
 const SECRET = "sk-agent-0123456789";
 
 let product: Product;
 let target: string;
+let remote: RemoteAgent;
 
 beforeAll(async () => {
+  remote = await startRemoteAgent();
   product = await startProduct({
     env: { TROUPE_WORKERS: "2" },
     config: "tools:\n  hosts: [127.0.0.1]\n",
@@ -22,7 +28,14 @@ beforeAll(async () => {
   await mkdir(folder);
   target = await make("/v2/targets", { name: "Here", type: "local", config: { folder } });
 });
-afterAll(() => product.end());
+afterEach(() => {
+  product.provider.reset();
+  remote.reset();
+});
+afterAll(async () => {
+  await product.end();
+  await remote.stop();
+});
 
 const make = async (path: string, body: object): Promise<string> => {
   const made = await product.call("POST", path, body);
@@ -72,3 +85,128 @@ test("its text is shown as it comes, with what its tools did between", async () 
   ]);
   expect(shown.filter((one) => one === "text").length).toBeGreaterThan(1);
 });
+
+const newManaged = async (config: object, more: object = {}): Promise<string> => {
+  const api_key = product.adminKey;
+  const place = { name: "There", type: "managed_agent", config, secrets: { api_key } };
+  const there = await make("/v2/targets", place);
+  const engine = { name: "Far", type: "managed_agent", target: there, config: more };
+  return newAgent(await make("/v2/engines", engine));
+};
+
+test("an agent elsewhere answers by OpenAI's protocol, told what was said before", async () => {
+  const config = { url: product.provider.openaiUrl, model: "gpt-4o-mini" };
+  const agent = await newManaged(config);
+
+  const first = await say(agent, "One");
+  const conversation_key = first.body.conversation_key;
+  const second = await say(agent, "Two", { conversation_key });
+
+  expect(first.body).toMatchObject({ status: "completed", model: "gpt-4o-mini" });
+  expect(first.body.usage.prompt_tokens).toBeGreaterThan(0);
+  const asked = product.provider.calls().map(({ body }: Json) => body.messages);
+  expect(asked.at(-1)).toEqual([
+    { role: "system", content: "Be brief." },
+    { role: "user", content: "One" },
+    { role: "assistant", content: first.body.response },
+    { role: "user", content: "Two" },
+  ]);
+  expect(second.body.status).toBe("completed");
+});
+
+test("an agent elsewhere answers by A2A, and goes on in its context", async () => {
+  const agent = await newManaged({ url: remote.url, protocol: "a2a" });
+
+  const first = await say(agent, "One");
+  await say(agent, "Two", { conversation_key: first.body.conversation_key });
+
+  expect(first.body.response).toBe("Heard: Be brief.\n\nOne");
+  const [before, after] = remote.messages;
+  expect(after?.contextId).toBe(before?.contextId || expect.stringMatching(/./));
+});
+
+test("another server like this answers: its run is followed, its conversation goes on", async () => {
+  const inner = await make("/v2/agents", { name: "Inner", model_name: "gpt-4o-mini" });
+  const agent = await newManaged({ url: product.url, protocol: "troupe", model: inner });
+
+  const first = await say(agent, "One");
+  const second = await say(agent, "Two", { conversation_key: first.body.conversation_key });
+
+  expect(first.body).toMatchObject({ status: "completed" });
+  expect(first.body.response).not.toBe("");
+  expect(second.body.status).toBe("completed");
+  const last = product.provider.calls().at(-1);
+  // What was said before is in the conversation there.
+  const messages = last?.body["messages"] as readonly Json[];
+  expect(messages.filter(({ role }) => role === "user")).toHaveLength(2);
+});
+
+test("a plugin answers, and a run that is cancelled ends its work", async () => {
+  const program = fileURLToPath(new URL("../support/bad-plugin.js", import.meta.url));
+  const config = { command: [process.execPath, program] };
+  const agent = await newAgent(
+    await make("/v2/engines", { name: "Plug", type: "plugin", target, config }),
+  );
+
+  const done = await say(agent, "go");
+  const waiting = await say(agent, "hang", { mode: "background" });
+  const path = `/v2/runs/${waiting.body.run_id}`;
+  await expect
+    .poll(async () => (await product.call("GET", path)).body.status, SOON)
+    .toBe("running");
+  await product.call("POST", `${path}/cancel`);
+
+  expect(done.body).toMatchObject({ response: "All is well.", usage: { spend: 0.02 } });
+  await expect
+    .poll(async () => (await product.call("GET", path)).body.status, SOON)
+    .toBe("cancelled");
+});
+
+test("a run that is cancelled cancels the task of an agent elsewhere", async () => {
+  const agent = await newManaged({ url: remote.url, protocol: "a2a" });
+  const held = createGate();
+  remote.held = held;
+  const waiting = await say(agent, "One", { mode: "background" });
+  await held.reached;
+
+  await product.call("POST", `/v2/runs/${waiting.body.run_id}/cancel`);
+
+  await expect.poll(() => remote.cancelled, SOON).toEqual(remote.tasks);
+  held.open();
+});
+
+test("a server that dies leaves work that nobody knows of: it is done again, or said to be unknown", async () => {
+  const safe = await newAgent(await newEngine({ repeat: "safe", workspace: "conversation" }));
+  const never = await newAgent(await newEngine({ workspace: "conversation" }));
+  const ids: string[] = [];
+  for (const agent of [safe, never]) {
+    const { body } = await say(agent, "wait", { mode: "background" });
+    ids.push(body.run_id);
+  }
+  const statusOf = async (id: string) => (await product.call("GET", `/v2/runs/${id}`)).body;
+  const textsOf = async (id: string): Promise<string> => {
+    const stream = await product.events("GET", `/v2/runs/${id}/events`);
+    const event = await nextOf(stream, "text");
+    stream.cut();
+    return event;
+  };
+  for (const id of ids) expect(await textsOf(id)).toContain("I wait");
+
+  await product.kill();
+  await product.start();
+
+  const [again = "", unknown = ""] = ids;
+  expect(await textsOf(again)).toContain("I wait");
+  await expect.poll(async () => (await statusOf(unknown)).status, SOON).toBe("failed");
+  expect((await statusOf(unknown)).error.code).toBe("STEP_UNKNOWN");
+  await product.call("POST", `/v2/runs/${again}/cancel`);
+});
+
+/** Text of the next event of a kind. */
+async function nextOf(stream: Streamed, kind: string): Promise<string> {
+  for (;;) {
+    const event = await stream.next();
+    if (event === undefined) throw new Error(`There was no ${kind}.`);
+    if (event.event === kind) return (JSON.parse(event.data) as Json).text;
+  }
+}

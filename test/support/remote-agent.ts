@@ -134,9 +134,13 @@ function answer(server: Server, base: string, remote: RemoteAgent): void {
     }
     response.setHeader("content-type", "text/event-stream");
     response.flushHeaders();
-    for await (const event of answer) {
-      response.write(`data: ${JSON.stringify(event)}\n\n`);
-      remote.events += 1;
+    try {
+      for await (const event of answer) {
+        response.write(`data: ${JSON.stringify(event)}\n\n`);
+        remote.events += 1;
+      }
+    } catch {
+      // Of a task that has ended there is nothing to follow.
     }
     response.end();
   });
