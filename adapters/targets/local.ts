@@ -28,11 +28,12 @@ export function localSpawner(options: LocalOptions): Spawner {
   return {
     start: async ({ argv, cwd, env = {} }, signal) => {
       checkArgv(argv);
-      const folder = await workFolder(options);
-      const at = cwd === undefined ? folder : await pathBelow(folder, cwd);
+      // Before anything else is waited for: the line is in the order of the calls.
       const leave = await line.enter(processes, signal);
       let child: Child;
       try {
+        const folder = await workFolder(options);
+        const at = cwd === undefined ? folder : await pathBelow(folder, cwd);
         const own = { ...environment(["PATH", ...(config.env ?? [])]), ...config.variables };
         const command = { argv, cwd: at, env: { ...own, ...env }, timeoutMs: timeout_ms };
         child = await startChild(command, ledger, signal);

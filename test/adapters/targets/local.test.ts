@@ -113,19 +113,36 @@ test("one whose time is over, or whose caller goes, is ended", async () => {
   expect((await left.exit).signal).toBe("SIGKILL");
 });
 
-test("so many run at once, so many wait, and one more is refused", async () => {
+test("so many run at once, so many wait, and the last to come is refused", async () => {
   const target = spawner({ processes: 1 }, 1);
   const first = await target.start({ argv: ["cat"] }, never);
   const caller = new AbortController();
-  const given = target.start({ argv: ["true"] }, caller.signal);
-  const refused = target.start({ argv: ["true"] }, never);
-
-  await expect(refused).rejects.toMatchObject({ code: "POOL_FULL" });
+  const given = target.start({ argv: ["true"] }, caller.signal).catch((error) => error);
+  const refused = await target.start({ argv: ["true"] }, never).catch((error) => error);
   caller.abort();
-  await expect(given).rejects.toMatchObject({ code: "CANCELLED" });
+
+  expect(refused).toMatchObject({ code: "POOL_FULL" });
+  expect(await given).toMatchObject({ code: "CANCELLED" });
   const second = target.start({ argv: ["true"] }, never);
   first.stdin.end();
   expect((await (await second).exit).code).toBe(0);
+});
+
+test("what could not be started gives its place to the next", async () => {
+  const target = spawner({ processes: 1 }, 1);
+
+  const starts = [
+    { argv: ["true"], cwd: "/etc" },
+    { argv: ["/no/such/program"] },
+    { argv: ["true"] },
+  ];
+  const codes: unknown[] = [];
+  for (const command of starts) {
+    const child = await target.start(command, never).catch((error) => error);
+    codes.push(child.exit === undefined ? child.code : (await child.exit).code);
+  }
+
+  expect(codes).toEqual(["INVALID", expect.anything(), 0]);
 });
 
 test("what a server has left behind that was killed is ended at the next start", async () => {
