@@ -52,7 +52,16 @@ const en: Words = {
   agentIs: (name) => `${name} answers from now on, in a new conversation.`,
   agents: (names) => `There is: ${names.join(", ")}. Choose with /agent NAME.`,
   age: (ms) => aged(ms, ["d", "h", "min", "s"]),
-  status: ({ agent, age, underWay, underWayFor, waiting, approvals, moreApprovals, isTargetAway }) => {
+  status: ({
+    agent,
+    age,
+    underWay,
+    underWayFor,
+    waiting,
+    approvals,
+    moreApprovals,
+    isTargetAway,
+  }) => {
     const since = underWayFor === null ? "" : ` (for ${underWayFor})`;
     const more = moreApprovals === 0 ? "" : ` and ${moreApprovals} more`;
     const open = approvals.length === 0 ? "0" : `${approvals.join(", ")}${more}`;
@@ -91,7 +100,16 @@ const de: Words = {
   agentIs: (name) => `Ab jetzt antwortet ${name}, in einem neuen Gespräch.`,
   agents: (names) => `Es gibt: ${names.join(", ")}. Auswahl mit /agent NAME.`,
   age: (ms) => aged(ms, ["Tage", "h", "min", "s"]),
-  status: ({ agent, age, underWay, underWayFor, waiting, approvals, moreApprovals, isTargetAway }) => {
+  status: ({
+    agent,
+    age,
+    underWay,
+    underWayFor,
+    waiting,
+    approvals,
+    moreApprovals,
+    isTargetAway,
+  }) => {
     const since = underWayFor === null ? "" : ` (seit ${underWayFor})`;
     const more = moreApprovals === 0 ? "" : ` und ${moreApprovals} weitere`;
     const open = approvals.length === 0 ? "0" : `${approvals.join(", ")}${more}`;
