@@ -1,46 +1,57 @@
 // Engines at work on main: their drivers with what these need of the server. Loaded when the first one is asked.
 
-import type { EngineWorks } from "../actors/engines/works.ts";
+import type { EngineWorks, WorkTask } from "../actors/engines/works.ts";
 import { createPrices } from "../actors/money/catalogue.ts";
-import type { ResourceRecord } from "../actors/records/resource.ts";
-import type { TargetInput } from "../actors/records/target.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
+import type { Tables } from "../runtime/system.ts";
 import type { Config } from "./config.ts";
 import { priceListOf } from "./config-prices.ts";
 import { closedBy } from "./data-folder.ts";
 import { createEgress } from "./egress.ts";
-import { createEngines } from "./engines/engines.ts";
-import type { TargetHost } from "./targets/host.ts";
-import type { Spawner } from "./targets/spawner.ts";
+import { createEngines, type FoundEngine } from "./engines/engines.ts";
+import { findEngine, findTarget } from "./targets/found.ts";
+import type { Machines } from "./targets/machines.ts";
 import { createWeb } from "./web.ts";
+
+/** What they need. */
+interface WorksOptions {
+  readonly config: Config;
+  readonly system: Pick<RunningSystem, "tables">;
+  readonly machines: Machines;
+}
 
 /** Makes them. */
 export function openEngineWorks({
   config,
-  system,
-  targets,
-}: {
-  readonly config: Config;
-  readonly system: Pick<RunningSystem, "tables">;
-  targets(): Promise<TargetHost>;
-}): EngineWorks & { end(): Promise<void> } {
+  system: { tables },
+  machines,
+}: WorksOptions): EngineWorks & { end(): Promise<void> } {
   const closed = closedBy(config.data);
   const egress = createEgress({ allowedHosts: config.tools.hosts, closed });
-  /** Its machine is known when something is started there. */
-  const spawner = (record: ResourceRecord<TargetInput>): Spawner => ({
-    start: async (...of) => {
-      if (closed === undefined) {
-        return await (await targets()).machines.spawner({ record, owner: "" }).start(...of);
-      }
-      const message = `The target ${record.name} is not worked on: ${closed}.`;
-      throw new RuntimeError("EGRESS_REFUSED", message);
-    },
-  });
   return createEngines({
-    tables: system.tables,
-    spawner,
+    find: (of) => foundBy(tables, of),
+    spawner: (target) => {
+      if (closed === undefined) return machines.spawner(target);
+      throw new RuntimeError("EGRESS_REFUSED", `Nothing is done on targets: ${closed}.`);
+    },
     web: createWeb(egress),
     prices: createPrices(priceListOf(config)),
   });
+}
+
+/** Whoever is granted an engine works where its owner says; elsewhere where the tenant itself may. */
+async function foundBy(
+  tables: Pick<Tables, "get">,
+  { tenant, engine: id, target: asked }: Pick<WorkTask, "tenant" | "engine" | "target">,
+): Promise<FoundEngine> {
+  const engine = await findEngine(tables, { tenant, id });
+  const own = engine.record.target;
+  const place = asked ?? own;
+  if (place === undefined) {
+    throw new RuntimeError("INVALID", `The engine ${engine.record.name} has no target.`);
+  }
+  const isOwnTarget = place === own;
+  const by = isOwnTarget ? engine.owner : tenant;
+  return { engine, isOwnTarget, target: await findTarget(tables, { tenant: by, id: place }) };
 }

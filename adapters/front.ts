@@ -294,8 +294,13 @@ function keepUp(
     const { createSchedules } = await import("./triggers/schedules.ts");
     return createSchedules({ ...services, triggers: services.resources.kinds.triggers });
   });
-  const working = { ...options, targets: services.targets };
-  lines.workBy(async () => (await import("./engine-works.ts")).openEngineWorks(working));
+  lines.workBy(async () => {
+    const [{ openEngineWorks }, { machines }] = await Promise.all([
+      import("./engine-works.ts"),
+      services.targets(),
+    ]);
+    return openEngineWorks({ ...options, machines });
+  });
   stops.push(
     afterStart(0, async () => (await import("./triggers/keeping.ts")).keepTriggers(keeping)),
   );

@@ -3,7 +3,7 @@
 
 import type { Attempt, Repeat, RunContext } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
-import { RuntimeError } from "../../runtime/errors.ts";
+import { type ErrorData, RuntimeError } from "../../runtime/errors.ts";
 import { rootRunOf } from "../../runtime/frame.ts";
 import { newId } from "../../runtime/id.ts";
 import type { Ports } from "../ports.ts";
@@ -40,12 +40,7 @@ export interface TargetWork {
 /** What a step has stored. */
 type Done<T> =
   | { readonly status: "done"; readonly value: T }
-  | {
-      readonly status: "lost";
-      readonly target: string;
-      readonly began: boolean;
-      readonly message: string;
-    };
+  | ({ readonly status: "lost" } & LostTarget);
 
 /**
  * Does it, again each time after its target was lost before it had begun, or where it may be repeated.
@@ -71,14 +66,35 @@ export async function onTarget<T>(
       { repeat, timeoutMs, input },
     );
     if (done.status === "done") return done.value;
-    const { target, message, began } = done;
-    if (began && repeat !== "safe") {
-      throw new RuntimeError("TARGET_LOST", `${message} ${MAY_HAVE_HAPPENED}`, { target, began });
-    }
-    const outcome = number > WAITS_MAX ? "refused" : await awaitTarget(context, own, done);
-    if (outcome !== "back")
-      throw new RuntimeError("TARGET_LOST", `${message} ${ends[outcome]}`, { target });
+    await untilBack(context, own, done, { repeat, number });
   }
+}
+
+/** A target that was lost, as whoever worked there knows of it. */
+export interface LostTarget {
+  readonly target: string;
+  /** Whether the work may have been done. */
+  readonly began: boolean;
+  readonly message: string;
+}
+
+/**
+ * Waits until the work can be done again. @param number of its tries, this one included.
+ * @throws TARGET_LOST when the target was not back in time, or the work may have been done and must not be twice.
+ */
+export async function untilBack(
+  context: Context,
+  key: string,
+  lost: LostTarget,
+  { repeat, number }: { readonly repeat: Repeat; readonly number: number },
+): Promise<void> {
+  const { target, message, began } = lost;
+  if (began && repeat !== "safe") {
+    throw new RuntimeError("TARGET_LOST", `${message} ${MAY_HAVE_HAPPENED}`, { target, began });
+  }
+  const outcome = number > WAITS_MAX ? "refused" : await awaitTarget(context, key, lost);
+  if (outcome === "back") return;
+  throw new RuntimeError("TARGET_LOST", `${message} ${ends[outcome]}`, { target });
 }
 
 const ends = {
@@ -89,10 +105,17 @@ const ends = {
 /** @throws what is no loss of a target. */
 function lostIn(error: unknown): Done<never> {
   if (!(error instanceof RuntimeError) || error.code !== "TARGET_LOST") throw error;
-  const { message, details = {} } = error;
+  return { status: "lost", ...lostOf(error) };
+}
+
+/** What an error says of a loss. */
+export function lostOf({
+  message,
+  details = {},
+}: Pick<ErrorData | RuntimeError, "message" | "details">): LostTarget {
   // Who does not say is one that may have begun.
   const began = details["began"] !== false;
-  return { status: "lost", target: String(details["target"] ?? ""), began, message };
+  return { target: String(details["target"] ?? ""), began, message };
 }
 
 async function awaitTarget(

@@ -5,10 +5,12 @@
 import type { Attempt, RunContext } from "../../runtime/actor.ts";
 import { type ErrorData, RuntimeError } from "../../runtime/errors.ts";
 import { tokensOf } from "../answer/history.ts";
+import { addUsage, noUsage } from "../money/spent.ts";
 import type { Ports, Usage } from "../ports.ts";
 import type { ChatEvent } from "../records/conversation.ts";
 import type { Meter } from "../spend.ts";
 import { MAY_HAVE_HAPPENED } from "../tools/unsure.ts";
+import { type LostTarget, lostOf, untilBack } from "./await-target.ts";
 import type { EngineWorks, WorkEnd, WorkEvent, WorkTask, WorkTerms } from "./works.ts";
 
 /** A step that does not keep its own time is cut so much later, ms: what waits in line does not count as work. */
@@ -48,6 +50,8 @@ export interface EngineDone {
 interface Stored extends Omit<EngineDone, "text"> {
   readonly text?: string;
   readonly hidden?: string;
+  /** Its target was lost: nothing came of it. */
+  readonly lost?: LostTarget;
 }
 
 /** What holds for an engine, as a step. @throws NOT_FOUND, FORBIDDEN. */
@@ -71,9 +75,24 @@ export async function engineTask(
   ask: EngineAsk,
   meter: Meter,
 ): Promise<EngineDone> {
+  let usage = noUsage;
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? `${key}:work` : `${key}:work~${number}`;
+    const { text, hidden, lost, ...rest } = await attempted(context, name, ask, meter);
+    usage = addUsage(usage, rest.usage);
+    if (lost === undefined) return { ...rest, usage, text: text ?? hidden ?? "" };
+    await untilBack(context, name, lost, { repeat: ask.terms.repeat, number });
+  }
+}
+
+async function attempted(
+  context: Context,
+  name: string,
+  ask: EngineAsk,
+  meter: Meter,
+): Promise<Stored> {
   const { terms } = ask;
   const { timeoutMs = terms.timeoutMs } = ask;
-  const name = `${key}:work`;
   const task = taskOf(context, name, { ...ask, timeoutMs });
   const work = (): Promise<Stored> =>
     context.step<Stored>(name, (attempt) => done(context, { name, ask, task, meter }, attempt), {
@@ -85,8 +104,7 @@ export async function engineTask(
     });
   const stored = await meter.budgets.payWork(name, terms, work);
   meter.settle(name, stored.usage);
-  const { text, hidden, ...rest } = stored;
-  return { ...rest, text: text ?? hidden ?? "" };
+  return stored;
 }
 
 function taskOf(
@@ -120,7 +138,8 @@ async function done(context: Context, of: Doing, attempt: Attempt): Promise<Stor
     begun = await worksOf(context).begin(task, attempt.signal);
   } catch (error) {
     meter.release(name);
-    throw error;
+    if (!(error instanceof RuntimeError) || error.code !== "TARGET_LOST") throw error;
+    return { hidden: "", answer: "", session: null, usage: noUsage, lost: lostOf(error) };
   }
   if (begun === null) throw new RuntimeError("INTERNAL", "Work was not begun.");
   return await follow(context, of, { work: begun.work, attempt });
@@ -204,7 +223,13 @@ function teller(
 }
 
 function storedOf(ask: EngineAsk, end: WorkEnd, { write }: Attempt): Stored {
-  const { text, ...rest } = end;
+  const { text, error, ...others } = end;
+  if (error?.code === "TARGET_LOST") {
+    // What was shown of it is taken back.
+    const nothing = ask.show ? { text: "" } : { hidden: "" };
+    return { ...others, ...nothing, lost: lostOf(error) };
+  }
+  const rest = { ...others, ...(error && { error }) };
   if (!ask.show) return { ...rest, hidden: end.answer === "" ? text : end.answer };
   // One that says nothing while it works says all of it at its end.
   const whole = text === "" ? end.answer : text;

@@ -227,13 +227,14 @@ async function perform(
       handoff: { ...tool.target, reason },
     };
   }
-  const call = (of: CallAs) => performAs(context, tool, given, of);
+  const call = (of: Omit<CallAs, "show">) => performAs(context, tool, given, { ...of, show });
   return await authorized(context, tool, { key, given, show }, call);
 }
 
-/** Of which steps a call is made, and whose account it is made with. */
+/** Of which steps a call is made, whose account it is made with, and whether viewers are told of it. */
 interface CallAs {
   readonly key: string;
+  readonly show: boolean;
   readonly token?: UsedToken;
   readonly renewed?: RenewedToken;
 }
@@ -260,7 +261,7 @@ async function performAs(
 async function stepOf(
   context: RunContext<Ports>,
   tool: StepTool,
-  { key, ...as }: CallAs,
+  { key, show: _, ...as }: CallAs,
   given: Arguments,
 ): Promise<unknown> {
   const operation = `${context.id}/${key}`;

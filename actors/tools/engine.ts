@@ -1,13 +1,22 @@
-// The commands of an engine: one record is several tools, those that the operator has declared. They are run where
-// the engine works, or on another target that the tenant may use; a target that is lost is waited for.
+// What an engine does as tools: of one with commands each of those that the operator has declared, of the others one to
+// which a task is given. It is done where the engine works, or on another target that the tenant may use; a target that
+// is lost is waited for.
 
 import { onTarget } from "../engines/await-target.ts";
 import type { OfferedCommand } from "../engines/port.ts";
 import { enginesOf } from "../engines/ports.ts";
+import type { WorkTerms } from "../engines/works.ts";
 import { noUsage } from "../money/spent.ts";
 import { Type } from "../schema.ts";
 import { resultOfCommand } from "./engine-result.ts";
-import { argumentsSchema, type ToolConfig, type ToolType } from "./tool-type.ts";
+import {
+  argumentsSchema,
+  type ToolConfig,
+  type ToolPlace,
+  type ToolTerms,
+  type ToolType,
+  type ToolWork,
+} from "./tool-type.ts";
 
 /** Beside what a command takes: waiting for its turn, connecting, and reading what it wrote, ms. */
 const AROUND_MS = 60_000;
@@ -19,9 +28,18 @@ interface EngineConfig {
   readonly prefix?: boolean;
 }
 
-/** What `make` is given of the one tool that it makes. */
+/** What `make` is given of the one tool that it makes: a command, or what holds for tasks. */
 interface MadeConfig extends EngineConfig {
-  readonly of: OfferedCommand;
+  readonly of?: OfferedCommand;
+  readonly task?: WorkTerms;
+}
+
+/** Loaded with the first call. */
+function taskWork(config: ToolConfig, place: ToolPlace, terms: ToolTerms): ToolWork {
+  return {
+    within: async (use) =>
+      await (await import("./engine-task.ts")).performTask(config, place, terms, use),
+  };
 }
 
 /** Type `engine`. */
@@ -47,13 +65,17 @@ export const engineTool: ToolType = {
   describe: () => "",
   parameters: () => argumentsSchema([], {}),
   list: async (config, { context, key, name }) => {
-    const { engine, prefix, commands } = config as unknown as EngineConfig;
+    const { engine, target, prefix, commands } = config as unknown as EngineConfig;
     const { tenant, ports } = context;
     const offered = await context.step(
       `engine:${key}`,
       async () => await enginesOf(ports).offered({ tenant, engine }),
       { repeat: "safe" },
     );
+    if (offered.type !== "direct_ops") {
+      const { taskTool } = await import("./engine-task.ts");
+      return [await taskTool(config, offered, { context, key, name, engine, target })];
+    }
     const granted = offered.commands.filter((one) => commands?.includes(one.name) !== false);
     return granted.map((of) => ({
       name: prefix === false ? of.name : `${name}_${of.name}`.slice(0, 64),
@@ -61,9 +83,11 @@ export const engineTool: ToolType = {
       config: { ...config, of },
     }));
   },
-  make: (config: ToolConfig, { context }, terms) => {
-    const { engine, target = null, of } = config as unknown as MadeConfig;
+  make: (config: ToolConfig, place, terms) => {
+    const { engine, target = null, of, task } = config as unknown as MadeConfig;
+    const { context } = place;
     const { tenant, ports } = context;
+    if (task !== undefined || of === undefined) return taskWork(config, place, terms);
     return {
       within: async ({ arguments: given, key }) => {
         const call = { tenant, engine, target, command: of.name, arguments: given };

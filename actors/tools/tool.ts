@@ -82,6 +82,8 @@ export interface RunTool extends ToolBase {
   within(use: {
     readonly arguments: Arguments;
     readonly key: string;
+    /** Whether viewers are told of what it does. */
+    readonly show?: boolean;
     readonly token?: UsedToken;
     readonly renewed?: RenewedToken;
   }): Promise<{

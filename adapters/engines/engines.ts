@@ -15,25 +15,39 @@ import {
   type WorkTerms,
 } from "../../actors/engines/works.ts";
 import { type Prices, spendMicros } from "../../actors/money/catalogue.ts";
+import type { EngineInput } from "../../actors/records/engine.ts";
 import type { ResourceRecord } from "../../actors/records/resource.ts";
 import type { TargetInput } from "../../actors/records/target.ts";
 import type { Web } from "../../actors/web.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import type { Tables } from "../../runtime/system.ts";
 import { createRedactor } from "../redaction.ts";
 import type { Spawner } from "../targets/spawner.ts";
 import { codeAgentDriver } from "./code-agent.ts";
 import type { Driver, WorkPrices } from "./driver.ts";
 import { managedAgentDriver } from "./managed-agent.ts";
 import { PluginPool } from "./plugin-pool.ts";
-import { type FoundEngine, findEngine } from "./records.ts";
 import { createWorks, type PlannedWork } from "./works.ts";
+
+/** A record, and whose it is. */
+export interface Found<Input> {
+  readonly record: ResourceRecord<Input>;
+  readonly owner: string;
+}
+
+/** What work is done by. */
+export interface FoundEngine {
+  readonly engine: Found<EngineInput>;
+  readonly target: Found<TargetInput>;
+  /** Whether the engine's own record names the target: what is secret of the engine may go there. */
+  readonly isOwnTarget: boolean;
+}
 
 /** What they need. */
 export interface EnginesOptions {
-  readonly tables: Pick<Tables, "get">;
-  /** Of a target of type `local` or `ssh`. */
-  spawner(target: ResourceRecord<TargetInput>): Promise<Spawner> | Spawner;
+  /** The records that a task names, as far as its tenant may use them. @throws NOT_FOUND, FORBIDDEN, INVALID. */
+  find(of: Pick<WorkTask, "tenant" | "engine" | "target">): Promise<FoundEngine>;
+  /** Of a target of type `local` or `ssh`. @throws what nothing is done there for. */
+  spawner(target: Found<TargetInput>): Spawner;
   /** The guarded way out. */
   readonly web: Web;
   readonly prices: Prices;
@@ -45,11 +59,11 @@ const modelOf = ({ type, config = {} }: FoundEngine["engine"]["record"]): string
 
 /** The port. */
 export function createEngines(options: EnginesOptions): EngineWorks & { end(): Promise<void> } {
-  const { tables } = options;
+  const { find } = options;
   const pools = new Map<string, KeptPool>();
   const works = createWorks({
-    terms: async (of) => termsOf(await findEngine(tables, of)),
-    plan: async (task) => await planned(options, pools, task, await findEngine(tables, task)),
+    terms: async (of) => termsOf(await find(of)),
+    plan: async (task) => await planned(options, pools, task, await find(task)),
   });
   return {
     ...works,
@@ -142,7 +156,7 @@ async function driverOf(
     const text = `The engine ${engine.record.name} has commands: it does no task as a whole.`;
     throw new RuntimeError("INVALID", text);
   }
-  const spawner = await options.spawner(target.record);
+  const spawner = options.spawner(target);
   const redactor = createRedactor(Object.values(secrets));
   const common = { spawner, secrets, redactor, prices };
   if (type === "code_agent")
