@@ -5,8 +5,12 @@ import type { AuthPlace } from "../web.ts";
 
 /** Limits of documents and of what is made of them. */
 export const openApiLimits = {
-  /** Characters of a document. */
+  /** Characters of a document that stands in a record. */
   documentChars: 512 * 1_024,
+  /** Bytes of one at an address: those of large services have ten million and more. */
+  fetchedBytes: 16 * 1_024 * 1_024,
+  /** Characters of one in YAML, which is read a hundred times as slowly as JSON. */
+  yamlChars: 2 * 1_024 * 1_024,
   /** Operations of one record, entries of its list, and characters of one. */
   operations: 64,
   allowed: 64,
@@ -22,7 +26,7 @@ export const openApiLimits = {
   definitionsChars: 96 * 1_024,
   /** A document is read within this, ms and MiB. */
   readMs: 10_000,
-  readMib: 256,
+  readMib: 384,
 } as const;
 
 /** Name of the compute pool's task. */

@@ -72,7 +72,7 @@ async function fetched(
     ...{ tenant, url, method: "GET", signal },
     headers: { accept: "application/json, application/yaml, text/*" },
     allowedHosts: [new URL(url).hostname.replace(/^\[|\]$/g, "")],
-    ...{ timeoutMs: limits.toolMs, bytesMax: 2 * openApiLimits.documentChars },
+    ...{ timeoutMs: limits.toolMs, bytesMax: openApiLimits.fetchedBytes },
   });
   const why =
     status !== 200
@@ -80,7 +80,7 @@ async function fetched(
       : body === null
         ? "it is no text"
         : isCut
-          ? `it has more than ${2 * openApiLimits.documentChars} bytes`
+          ? `it has more than ${openApiLimits.fetchedBytes} bytes`
           : null;
   if (why === null) return body ?? "";
   throw new RuntimeError("INVALID", `The document cannot be had: ${why}.`, { pointer: "/url" });

@@ -22,10 +22,6 @@ const ALIASES_MAX = 100;
 
 /** JSON or YAML. @throws Fault with line and column. */
 export function documentOf(text: string): Fields {
-  if (text.length > openApiLimits.documentChars) {
-    const said = `A document has at most ${openApiLimits.documentChars} characters; this one has ${text.length}.`;
-    throw new Fault(said, "");
-  }
   const value = /^\s*\{/.test(text) ? jsonOf(text) : yamlOf(text);
   if (!isFields(value)) throw new Fault("The document is no object.", "");
   return value;
@@ -41,6 +37,10 @@ function jsonOf(text: string): unknown {
 }
 
 function yamlOf(text: string): unknown {
+  if (text.length > openApiLimits.yamlChars) {
+    const said = `It is no JSON, and a document in YAML has at most ${openApiLimits.yamlChars} characters; this one has ${text.length}.`;
+    throw new Fault(said, "");
+  }
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,

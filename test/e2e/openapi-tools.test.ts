@@ -55,6 +55,16 @@ const components = {
 };
 const ofShop = (): object =>
   documentOf(paths, { components, security: [{ bearer: [] }], servers: [{ url: `${url}/v1` }] });
+/** As large as those of large services: 10,000 operations, 12 million characters. */
+const ofAll = (): object => {
+  const description = "What it does, and what it answers. ".repeat(30);
+  const more = Array.from({ length: 10_000 }, (_, at) => [
+    `/things/${at}`,
+    { get: { operationId: `get${at}`, description } },
+  ]);
+  return { ...ofShop(), paths: { ...paths, ...Object.fromEntries(more) } };
+};
+const endless = (): object => ({ ...ofShop(), "x-more": "x".repeat(17 * 1_024 * 1_024) });
 
 beforeAll(async () => {
   shop = createServer(async (request, response) => {
@@ -63,7 +73,8 @@ beforeAll(async () => {
     const line = `${request.method} ${request.url}`;
     asked.push({ line, headers: request.headers, body });
     const isLarge = line.endsWith("/large");
-    const document = line.endsWith("/openapi.json") ? ofShop() : null;
+    const documents = { "/openapi.json": ofShop, "/of-all.json": ofAll, "/endless.json": endless };
+    const document = documents[request.url as keyof typeof documents]?.() ?? null;
     response.writeHead(200, { "content-type": "application/json" });
     const echo = { line, key: request.headers.authorization ?? line };
     response.end(isLarge ? `["${"x".repeat(2_000_000)}"]` : JSON.stringify(document ?? echo));
@@ -157,6 +168,18 @@ test("a document that is fetched is read when it is saved, and stands until it i
   expect(asked.map(({ line }) => line)).toEqual([
     ...["GET /openapi.json", "GET /openapi.json", "GET /v1/orders/7", "GET /v1/orders/7"],
   ]);
+});
+
+test("a document of millions of characters gives the operations that are named, one without end is refused", async () => {
+  const { status, body } = await record({
+    url: `${url}/of-all.json`,
+    operations: ["get7777", "getOrder"],
+  });
+  expect(status, JSON.stringify(body)).toBe(201);
+  expect(await record({ url: `${url}/endless.json`, operations: ["getOrder"] })).toMatchObject({
+    status: 400,
+    body: { pointer: "/config/url", detail: expect.stringContaining("16777216 bytes") },
+  });
 });
 
 test("what is wrong with a document is told with its place, and where it may not be fetched from", async () => {

@@ -66,4 +66,5 @@ export function bombOf(levels: number): { schemas: Fields; first: string } {
 }
 
 /** More than a document may have. */
-export const tooLong = `{"openapi":"3.1.0","x":"${"x".repeat(openApiLimits.documentChars)}"}`;
+export const tooLong = `openapi: 3.1.0
+x: ${"x".repeat(openApiLimits.yamlChars)}`;

@@ -28,7 +28,7 @@ for (let level = 0; level < 60; level += 1) deep = { type: "array", items: deep 
 describe("a document is refused, and where", () => {
   test.each([
     ["of another version", { ...documentOf({}), openapi: "2.0" }, "/openapi: "],
-    ["that is too long", tooLong, ": A document has at most"],
+    ["that is too long", tooLong, ": It is no JSON, and a document in YAML has at most"],
     ["that is no JSON and no YAML", "openapi: [", ": Line 1, column"],
     ["whose aliases unfold without end", aliases(), ": The document cannot be read"],
     [
