@@ -7,6 +7,25 @@ export const telemetryGroup = {
   type: "group",
   text: "What the server tells others of what it does.",
   fields: {
+    traces: {
+      type: "group",
+      text: "The store of traces of ended runs (/v2/traces). Nothing that was said is in it.",
+      fields: {
+        samplePercent: integer(
+          "Of the traces so many are kept; those of runs that failed or were slow always.",
+          "percent",
+          [100, 0, 100],
+        ),
+        slowMs: integer("A run that takes so long is slow.", "ms", [10_000, 1, 86_400_000]),
+        keepDays: integer("A trace is kept this long.", "days", [7, 1, 365]),
+        runsMax: integer(
+          "Runs of a tenant whose traces are kept, the newest; 0: none are.",
+          "runs",
+          [10_000, 0, 1_000_000],
+        ),
+        bytesMaxMib: integer("Traces of a tenant, together.", "MiB", [64, 1, 65_536]),
+      },
+    },
     otlp: {
       type: "group",
       text: "Traces of ended runs for a collector, by OTLP over HTTP in JSON. Nothing that was said is sent.",

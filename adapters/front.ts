@@ -24,6 +24,7 @@ import { createFrontPurse, type FrontPurse } from "./front-purse.ts";
 import { type FrontServer, openServer } from "./front-server.ts";
 import { afterStart, both, ended } from "./front-stops.ts";
 import { keepFrontTargets } from "./front-targets.ts";
+import { keepTraces } from "./front-traces.ts";
 import { type BackupTold, backupRoutes } from "./http/admin/backup.ts";
 import { providersRoute } from "./http/admin/providers.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
@@ -304,6 +305,7 @@ function keepUp(
   stops.push(
     afterStart(0, async () => (await import("./triggers/keeping.ts")).keepTriggers(keeping)),
   );
+  stops.push(keepTraces({ config, system, lines, keys, log }));
   if (config.telemetry.otlp.endpoint !== null) {
     const exporting = { config, system, lines, log, addSecret };
     stops.push(

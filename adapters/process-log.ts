@@ -44,7 +44,8 @@ export async function processLog(config: Config): Promise<ProcessLog> {
 /** What engines tell main of runs. */
 export function toldOf({ logs, telemetry }: Pick<Config, "logs" | "telemetry">) {
   if (logs.agents !== null) return "all";
-  return telemetry.otlp.endpoint === null ? undefined : "ends";
+  const { otlp, traces } = telemetry;
+  return otlp.endpoint === null && traces.runsMax === 0 ? undefined : "ends";
 }
 
 /** Loaded where there is one. */

@@ -135,7 +135,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "actors/text": 6,
   "actors/tools": 12,
   // What a traceparent of a request is.
-  "actors/trace": 1,
+  "actors/trace": 2,
   // In the catalog of workers, with what main says to triggers, and what tells those that listen.
   "actors/triggers": 15,
   // With what begins the log files of agents, where there are any.

@@ -33,6 +33,7 @@ import { skillRoutes } from "./skills.ts";
 import { targetRoutes } from "./targets.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { traceRoute } from "./trace.ts";
+import { tracesRoutes } from "./traces.ts";
 import { triggerRoutes } from "./triggers.ts";
 import { versionRoutes } from "./versions.ts";
 import { webhookRoutes } from "./webhooks.ts";
@@ -46,6 +47,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...runRoutes(services),
     ...runAgainRoutes(services),
     traceRoute(services),
+    ...tracesRoutes(services),
     agentLogsRoute(services),
     ...flowRoutes(services),
     checkpointsRoute(services),

@@ -7,13 +7,16 @@ import { anyObject, orNull, time } from "../openapi/responses.ts";
 const closed = { additionalProperties: false } as const;
 const text = Type.String();
 const id = Type.String({ pattern: "^[0-9a-f]{16}$" });
+/** Id of a trace. */
+export const traceIdSchema = Type.String({ pattern: "^[0-9a-f]{32}$" });
 const attributes = Type.Record(
   Type.String(),
   Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Array(Type.String())]),
   { description: "By the names of OpenTelemetry's conventions; others begin with `troupe.`." },
 );
 
-const span = named(
+/** A span. */
+export const spanSchema = named(
   "TraceSpan",
   Type.Object(
     {
@@ -37,14 +40,14 @@ const shown = named(
   "RunTrace",
   Type.Object(
     {
-      trace_id: Type.String({ pattern: "^[0-9a-f]{32}$" }),
+      trace_id: traceIdSchema,
       parent_span_id: orNull({
         ...id,
         description: "The span elsewhere that caused the run, when a `traceparent` named one.",
       }),
       run_id: text,
       truncated: Type.Boolean({ description: "There are more spans than are shown at once." }),
-      spans: Type.Array(span),
+      spans: Type.Array(spanSchema),
     },
     closed,
   ),

@@ -72,7 +72,8 @@ function formatOf(given: string | null): boolean {
   throw new RuntimeError("INVALID", "format must be spans or otlp.", { parameter: "format" });
 }
 
-function spanView(span: Span): object {
+/** A span as it is answered. */
+export function spanView(span: Span): object {
   const { traceId: _, spanId, parentId, name, kind, startMs, endMs, error } = span;
   return {
     ...{ span_id: spanId, parent_span_id: parentId, name, kind },

@@ -52,6 +52,8 @@ const routes: Readonly<Record<string, RouteReach>> = {
   [`GET ${proxy}s`]: FREE,
   "GET /v2/agents": FREE,
   "GET /v2/runs": FREE,
+  "GET /v2/traces": { query: { agent: "target" } },
+  "GET /v2/traces/{id}": FREE,
   "GET /v2/conversations": { query: { agent_key: "target" } },
   "GET /v2/approvals": { query: { agent_key: "target", run_id: "run" } },
   "GET /v2/evaluations": FREE,

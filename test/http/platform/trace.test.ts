@@ -5,6 +5,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import { keptTrace } from "../../support/kept-trace.ts";
 import type { Json } from "../../support/wire-client.ts";
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -152,4 +153,28 @@ test("a trace that is none is ignored: the run has one of its own", async () => 
   expect(record.data[0].run.trace).toBe(undefined);
   expect(trace.parent_span_id).toBe(null);
   expect(trace.trace_id).not.toMatch(/^0+$/);
+});
+
+test("kept traces are seen by who reaches their runs, and by no other tenant", async () => {
+  const own = (await host.call("POST", "/v2/agents", { name: "Own", model_name: "builtin" })).body;
+  const asking = await host.call("POST", `/v2/agents/${own.id}/runs`, { input: "Well?" });
+  for (const id of [run, asking.body.id]) await keptTrace(host.system, host.tenant, id);
+  const allowed_resources = { agents: [own.id] };
+  const key = { name: "k", role: "owner", allowed_services: ["*"], allowed_resources };
+  const limited = { key: (await host.call("POST", "/admin/keys", key)).body.key };
+  const other = { key: host.otherKey };
+  const listed = async (more = {}): Promise<readonly string[]> => {
+    const { body } = await host.call("GET", "/v2/traces", undefined, more);
+    return body.data.map(({ run_id }: Json) => run_id);
+  };
+  const statusOf = async (id: string, more = {}): Promise<number> =>
+    (await host.call("GET", `/v2/traces/${id}`, undefined, more)).status;
+
+  expect(await listed()).toEqual([asking.body.id, run]);
+  expect(await listed(limited)).toEqual([asking.body.id]);
+  expect(await listed(other)).toEqual([]);
+  expect([await statusOf(run), await statusOf(traceId)]).toEqual([200, 200]);
+  expect([await statusOf(run, limited), await statusOf(traceId, limited)]).toEqual([404, 404]);
+  expect([await statusOf(run, other), await statusOf(traceId, other)]).toEqual([404, 404]);
+  expect(await statusOf(asking.body.id, limited)).toBe(200);
 });

@@ -1,6 +1,7 @@
 // Rows of runs, conversations, approvals and webhooks.
 
 import { expect } from "vitest";
+import { keptTrace } from "../../../support/kept-trace.ts";
 import { png } from "../../../support/picture-files.ts";
 import { agent, approval, failedRun, run, team, waitingRun, workflow } from "../makers.ts";
 import { again, type Row, type Rows, withBody, withQuery } from "../row.ts";
@@ -72,6 +73,26 @@ export const runRows: Rows = {
     status: 200,
     shows: { truncated: false, spans: expect.any(Array) },
     wrong: [withQuery("content=maybe", { parameter: "content" })],
+  },
+  "GET /v2/traces": {
+    good: () => ({ query: "limit=2" }),
+    status: 200,
+    shows: { data: expect.any(Array), next_cursor: null },
+    wrong: [
+      withQuery("status=odd", { parameter: "status" }),
+      withQuery("min_duration=-1", { parameter: "min_duration" }),
+      withQuery("since=yesterday", { parameter: "since" }),
+      withQuery("q=", { parameter: "q" }),
+    ],
+  },
+  "GET /v2/traces/{id}": {
+    good: async (world) => {
+      const { run: id } = await run(world);
+      await keptTrace(world.host.system, world.host.tenant, id);
+      return { params: { id } };
+    },
+    status: 200,
+    shows: { truncated: false, spans: expect.any(Array) },
   },
   "GET /v2/agents/{id}/logs": {
     good: async (world) => ({ params: { id: (await run(world)).agent }, query: "limit=5" }),
