@@ -4,7 +4,7 @@
 import { askKind } from "../actors/channels/session-ask.ts";
 import { messageSpan } from "../actors/trace/message-span.ts";
 import { spansOfRun } from "../actors/trace/run-spans.ts";
-import { isBegunHere, traceOfRun } from "../actors/trace/trace-context.ts";
+import { isBegunHere, isSampled, traceOfRun } from "../actors/trace/trace-context.ts";
 import { toldOfRun } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import type { System } from "../runtime/system.ts";
@@ -53,7 +53,3 @@ export function spansReader(system: Pick<System, "run" | "log">, samplePercent: 
     return isFirst ? [messageSpan(trace, spans), ...spans] : spans;
   };
 }
-
-/** The same for all runs of a trace, whoever is asked. */
-const isSampled = (traceId: string, percent: number): boolean =>
-  Number.parseInt(traceId.slice(-8), 16) < (percent / 100) * 2 ** 32;

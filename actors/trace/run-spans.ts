@@ -10,6 +10,7 @@ import { agentPart } from "./said-of-run.ts";
 import { contentOf, partOf } from "./said-of-step.ts";
 import { shownEvent, toolFailure } from "./shown-event.ts";
 import { attributes, type Span, type SpanEvent } from "./span.ts";
+import { inOrder } from "./span-order.ts";
 import { spanId, traceOfRun } from "./trace-context.ts";
 
 /** What is wanted of it. */
@@ -57,7 +58,7 @@ const TOOL_STEP = /^tool:([\w.#-]+)$/;
 /** Within a key of what a call needed: its approval, its token, its task elsewhere. */
 const WITHIN_TOOL = /(?:^|:)tool:([\w.#-]+)/;
 
-/** The spans, those that began first in front. `entries` is the whole log. */
+/** The spans in their order. `entries` is the whole log. */
 export function spansOfRun(
   row: RunRow,
   entries: readonly LogEntry[],
@@ -68,7 +69,7 @@ export function spansOfRun(
   // What a fork has taken over was done by another run, whose trace has it.
   const own = entries.findLastIndex(({ type, run }) => type === "forked" && run === row.id) + 1;
   for (const [at, entry] of entries.entries()) builder.take(entry, at < own);
-  return builder.spans().sort((a, b) => a.startMs - b.startMs);
+  return inOrder(builder.spans());
 }
 
 class Builder {
@@ -175,7 +176,8 @@ class Builder {
     run.waits.delete(key);
     const place = TOOL_STEP.exec(key)?.[1];
     if (place !== undefined && run.tools.has(place)) return;
-    const startMs = began ?? atMs - tookMs;
+    // A clock that was set back would have it begin before its run.
+    const startMs = Math.max(run.startMs, began ?? atMs - tookMs);
     const result = entry.type === "step" ? entry.result : undefined;
     const { content } = this.#options;
     const part =

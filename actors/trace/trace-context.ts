@@ -53,6 +53,10 @@ export function beginTrace(of: string): string {
 export const isBegunHere = ({ traceId, parentId }: TraceContext): boolean =>
   parentId === firstSpan(traceId);
 
+/** Whether a trace is among the `percent` that are taken: the same for all of its runs, whoever is asked. */
+export const isSampled = (traceId: string, percent: number): boolean =>
+  Number.parseInt(traceId.slice(-8), 16) < (percent / 100) * 2 ** 32;
+
 const firstSpan = (traceId: string): string => hex(`first\n${traceId}`, 16);
 
 /** What a run sends along with a request that it makes outside in its step `key`. */

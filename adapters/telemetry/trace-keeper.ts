@@ -10,7 +10,7 @@ import {
   traceCounters,
   traceTables,
 } from "../../actors/trace/stored-trace.ts";
-import { traceOfRun } from "../../actors/trace/trace-context.ts";
+import { isSampled, traceOfRun } from "../../actors/trace/trace-context.ts";
 import { type ErrorData, toldOfRun } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { RunRow, System, TableWrite } from "../../runtime/system.ts";
@@ -233,10 +233,6 @@ class Keeper implements TraceKeeper {
     this.#toldAtMs = this.#nowMs();
   }
 }
-
-/** The same for all runs of a trace. */
-const isSampled = (traceId: string, percent: number): boolean =>
-  Number.parseInt(traceId.slice(-8), 16) < (percent / 100) * 2 ** 32;
 
 function writesOf(tenant: string, row: RunRow, all: readonly Span[]): readonly TableWrite[] {
   const { spans: spansMax, bytes: bytesMax, names, errorChars } = storedTraceLimits;

@@ -4,6 +4,7 @@
 import { messageSpan } from "../../../actors/trace/message-span.ts";
 import { runSpansLimits, spansOfRun, type TraceOptions } from "../../../actors/trace/run-spans.ts";
 import type { Span } from "../../../actors/trace/span.ts";
+import { inOrder } from "../../../actors/trace/span-order.ts";
 import {
   isBegunHere,
   parseTraceparent,
@@ -44,20 +45,21 @@ export interface RunTrace {
 export async function traceOf(source: TraceSource, row: RunRow): Promise<RunTrace> {
   const context = traceOfRun(source.tenant, row.id, row.trace);
   const others = parseTraceparent(row.trace) === null ? [] : await sameTrace(source, row, context);
-  const spans = [...spansOfRun(row, await wholeLog(source.system, row), source)];
-  for (const other of others.slice(0, RUNS_MAX)) {
-    // Kept as long as the run that is asked for, or trimmed before it.
-    const log = await wholeLog(source.system, other).catch(() => []);
-    spans.push(...spansOfRun(other, log, source));
+  const spans: Span[] = [];
+  // In the order of their ids, which is the same whichever of them is asked for.
+  for (const one of [row, ...others.slice(0, RUNS_MAX)].sort((a, b) => (a.id < b.id ? -1 : 1))) {
+    const reading = wholeLog(source.system, one);
+    // Another is kept as long as the run that is asked for, or trimmed before it.
+    const log = await (one === row ? reading : reading.catch(() => []));
+    spans.push(...spansOfRun(one, log, source));
   }
   const isHere = isBegunHere(context);
   if (isHere) spans.push(messageSpan(context, spans));
-  spans.sort((a, b) => a.startMs - b.startMs || (a.parentId === null ? -1 : 0));
   const { spansMax } = runSpansLimits;
   return {
     traceId: context.traceId,
     parentId: isHere ? null : context.parentId,
-    spans: spans.slice(0, spansMax),
+    spans: inOrder(spans).slice(0, spansMax),
     isCut: spans.length > spansMax || others.length > RUNS_MAX,
   };
 }

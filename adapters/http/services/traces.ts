@@ -2,6 +2,7 @@
 
 import { messageSpan } from "../../../actors/trace/message-span.ts";
 import type { Span } from "../../../actors/trace/span.ts";
+import { inOrder } from "../../../actors/trace/span-order.ts";
 import {
   type StoredSpans,
   type StoredTrace,
@@ -126,9 +127,8 @@ async function findTrace(
   const { parentId } = first;
   const isHere = isBegunHere({ traceId, parentId });
   if (isHere && spans.length > 0) spans.push(messageSpan({ traceId, parentId }, spans));
-  spans.sort((a, b) => a.startMs - b.startMs || (a.parentId === null ? -1 : 0));
   const isCut = rows.length > RUNS_MAX || runs.some((one) => one.isCut);
-  return { traceId, parentId: isHere ? null : parentId, runs, spans, isCut };
+  return { traceId, parentId: isHere ? null : parentId, runs, spans: inOrder(spans), isCut };
 }
 
 function notFound(id: string): RuntimeError {
