@@ -7,7 +7,7 @@ import type { LogEntry } from "../../runtime/runs/log-entry.ts";
 import type { RunRow } from "../../runtime/system.ts";
 import { shownEvent, toolFailure } from "./shown-event.ts";
 import { type Attributes, attributes } from "./span.ts";
-import { traceOfRun } from "./trace-context.ts";
+import { requestIn, traceOfRun } from "./trace-context.ts";
 
 /** How much a line matters, least first. */
 export const lineLevels = ["debug", "info", "warn", "error"] as const;
@@ -29,6 +29,8 @@ export interface LogLine {
   /** Who answers in it, when its input says. */
   readonly agent: string | null;
   readonly traceId: string;
+  /** Id of the request that began the run; null: none did. */
+  readonly request: string | null;
   readonly attributes: Attributes;
 }
 
@@ -43,9 +45,10 @@ export function linesOfRun(
   const lines: LogLine[] = [];
   const agents = new Map([[row.id, agentOf(row.input)]]);
   const { traceId } = traceOfRun(tenant, row.id, row.trace);
+  const request = requestIn(row.trace);
   const say = (run: string, atMs: number, said: Said): void => {
     const agent = agents.get(run) ?? null;
-    lines.push({ number: lines.length, atMs, run, agent, traceId, ...said });
+    lines.push({ number: lines.length, atMs, run, agent, traceId, request, ...said });
   };
   const ended = (run: string, atMs: number, outcome: Outcome): void =>
     say(

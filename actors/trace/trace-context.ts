@@ -17,9 +17,28 @@ export interface TraceContext {
 const TRACE_PARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.{0,200})?$/;
 const NONE = /^0+$/;
 
+const REQUEST = /;(req_[a-z0-9]{1,64})$/;
+
+/**
+ * What a run keeps of the request that it was begun by, and hands on to what it causes: its `traceparent`, if that
+ * is one, and its id. What is none is left out, as the standard says: it would be stored with all of that.
+ */
+export function traceOfRequest(header: string | undefined, request: string): string {
+  const kept = parseTraceparent(header) === null ? "" : traceparentIn(header ?? "");
+  return `${kept};${request}`;
+}
+
+/** Id of the request in what a run keeps of its trace; null: no request began it. */
+export const requestIn = (trace: string | undefined): string | null =>
+  REQUEST.exec(trace ?? "")?.[1] ?? null;
+
+/** The `traceparent` in it; "" when there is none. */
+export const traceparentIn = (trace: string): string => trace.split(";", 1)[0] ?? "";
+
 /** What a `traceparent` says; null for none, and for one that is to be ignored by the standard. */
-export function parseTraceparent(header: string | undefined): TraceContext | null {
-  const [, version, traceId = "", parentId = "", , more] = TRACE_PARENT.exec(header ?? "") ?? [];
+export function parseTraceparent(trace: string | undefined): TraceContext | null {
+  const header = traceparentIn(trace ?? "");
+  const [, version, traceId = "", parentId = "", , more] = TRACE_PARENT.exec(header) ?? [];
   if (version === undefined || version === "ff") return null;
   if (version === "00" && more !== undefined) return null;
   return NONE.test(traceId) || NONE.test(parentId) ? null : { traceId, parentId };

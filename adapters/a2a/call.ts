@@ -1,5 +1,6 @@
 // A request as the handler takes it: whom it is to, who asks, and in which version of the protocol.
 
+import { traceOfRequest } from "../../actors/trace/trace-context.ts";
 import { maxSpendOfHeader } from "../http/max-spend.ts";
 import type { RouteContext } from "../http/route.ts";
 import { actingOf } from "../http/services/caller.ts";
@@ -41,12 +42,12 @@ export async function callOfAny(services: Services, context: Context): Promise<C
 
 function called(services: Services, context: Context, target: Target): Called {
   const { request, principal } = context;
-  const trace = request.header("traceparent");
+  const trace = traceOfRequest(request.header("traceparent"), request.id);
   const call = {
     ...{ services, target, principal, caller: actingOf(context), base: baseOf(request) },
     signal: request.signal,
     limit: () => maxSpendOfHeader(request),
-    ...(trace === undefined ? {} : { trace }),
+    trace,
   };
   return { call, version: versionOf(context) };
 }

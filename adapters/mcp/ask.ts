@@ -14,6 +14,7 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Approval } from "../../actors/records/approval.ts";
 import type { Static } from "../../actors/schema.ts";
+import { traceOfRequest } from "../../actors/trace/trace-context.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { rootRunOf } from "../../runtime/frame.ts";
 import { inputOf } from "../http/platform/runs.ts";
@@ -110,7 +111,8 @@ async function begin(services: Services, target: RunTarget, request: Watching): 
     await answerQuestions(services, request, run);
     return await attached(services, call, run, signal);
   }
-  const trace = call.context.request.header("traceparent");
+  const { request: asked } = call.context;
+  const trace = traceOfRequest(asked.header("traceparent"), asked.id);
   return await services.chat.start({
     caller: call.caller,
     once,
@@ -121,7 +123,7 @@ async function begin(services: Services, target: RunTarget, request: Watching): 
     // Text is written as it comes only for who is shown it.
     stream: progressTokenOf(context) !== undefined,
     endOnly: true,
-    ...(trace === undefined ? {} : { trace }),
+    trace,
   });
 }
 

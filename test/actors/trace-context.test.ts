@@ -6,7 +6,9 @@ import {
   isBegunHere,
   outgoingTrace,
   parseTraceparent,
+  requestIn,
   spanId,
+  traceOfRequest,
   traceOfRun,
 } from "../../actors/trace/trace-context.ts";
 
@@ -46,4 +48,20 @@ test("a trace that begins here is known as one, and one from outside is not", ()
   const begun = parseTraceparent(beginTrace("tn_1/ch_1/event"));
   expect(begun !== null && isBegunHere(begun)).toBe(true);
   expect(isBegunHere({ traceId, parentId })).toBe(false);
+});
+
+test("the request is kept beside its traceparent, and one that a client makes up is not", () => {
+  const header = `00-${traceId}-${parentId}-01`;
+  const kept = traceOfRequest(`${header};req_forged`, "req_1");
+  expect([kept, parseTraceparent(kept), requestIn(kept)]).toEqual([
+    `${header};req_1`,
+    { traceId, parentId },
+    "req_1",
+  ]);
+  expect(traceOfRequest("no trace", "req_1")).toBe(";req_1");
+  expect([requestIn(undefined), requestIn(header), parseTraceparent(";req_1")]).toEqual([
+    null,
+    null,
+    null,
+  ]);
 });

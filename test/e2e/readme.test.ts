@@ -63,7 +63,7 @@ test.each([
   ["What is Troupe?", /^Troupe is a server for LLM agents/],
   ["How do I start the server?", /^This one runs the server:\n\n```\nnpm start\n```/],
   ["What happens when a worker dies?", /^When a worker thread dies, /],
-  ["Which port does it listen on?", /^`port` \| `TROUPE_PORT` \| 8080 \|/],
+  ["Which port does it listen on?", /^`port` \| `TROUPE_PORT`, else `AGENT_ORCH_PORT` \| 8080 \|/],
   ["What is the default of steps_max?", /^`steps_max` \| 1000 \|/],
 ])(
   "what answers a newcomer's question comes first, a row only where it does: %s",

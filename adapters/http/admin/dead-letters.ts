@@ -1,6 +1,7 @@
 // Dead letters: messages that failed for good. They are listed, looked at, put back into their
 // actor's inbox and removed. An owner has those of its tenant; the operator those of any.
 
+import { traceparentIn } from "../../../actors/trace/trace-context.ts";
 import { type ErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import type { DeadLetter, System } from "../../../runtime/system.ts";
 import type { KeyStore } from "../keys.ts";
@@ -128,7 +129,8 @@ type Clean = (error: ErrorData) => ErrorData;
 
 /** What a list shows of a letter: everything but the message, the stack and the history. */
 function summaryOf(letter: DeadLetter, clean: Clean) {
-  const { id, at, tenant, kind, to, from, failures, replays, trace = null, ask = null } = letter;
+  const { id, at, tenant, kind, to, from, failures, replays, trace: kept, ask = null } = letter;
+  const trace = traceparentIn(kept ?? "") || null;
   const error = clean(letter.error);
   return { id, at: toTime(at), tenant, kind, to, from, failures, replays, error, trace, ask };
 }

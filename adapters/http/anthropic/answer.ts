@@ -1,5 +1,6 @@
 // How a message is answered: what its request says is asked of an agent or a team as a stateless completion.
 
+import { traceOfRequest } from "../../../actors/trace/trace-context.ts";
 import { estimatePromptTokens } from "../../llm/answer.ts";
 import { maxSpendOfHeader } from "../max-spend.ts";
 import { targetOf } from "../openai/model.ts";
@@ -62,14 +63,14 @@ async function started({ chat }: Services, context: Context): Promise<Answering>
   refuseFields(body);
   const overrides = overridesOf(body);
   await checkFormat(body.output_config?.format, "/output_config/format");
-  const trace = request.header("traceparent");
+  const trace = traceOfRequest(request.header("traceparent"), request.id);
   return await chat.complete({
     caller: callerOf(context),
     once: onceKeyOf(request, context.bodyBytes),
     signal: request.signal,
     agent,
     stream: body.stream ?? false,
-    ...(trace === undefined ? {} : { trace }),
+    trace,
     limit: maxSpendOfHeader(request),
     ...userOf(body),
     ...messagesOf(body),

@@ -2,6 +2,7 @@
 // user message goes to that conversation instead.
 
 import type { ChatReply } from "../../../actors/records/conversation.ts";
+import { traceOfRequest } from "../../../actors/trace/trace-context.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { answererOf, sourcesOf } from "../answers.ts";
 import { chunkEvents } from "../chunk-schemas.ts";
@@ -80,14 +81,14 @@ async function started(services: Services, context: Context, agent: string): Pro
   const { body, request } = context;
   checkRequest(body);
   await checkFormat(body.response_format, "/response_format");
-  const trace = request.header("traceparent");
+  const trace = traceOfRequest(request.header("traceparent"), request.id);
   const ask: Ask & { agent: string; stream: boolean } = {
     caller: callerOf(context),
     once: onceKeyOf(request, context.bodyBytes),
     signal: request.signal,
     agent,
     stream: body.stream ?? false,
-    ...(trace === undefined ? {} : { trace }),
+    trace,
     limit: maxSpendOfHeader(request),
   };
   const messages = messagesOf(body.messages);

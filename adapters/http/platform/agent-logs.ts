@@ -28,6 +28,9 @@ const line = named(
       run_id: text,
       agent_key: orNull(text),
       trace_id: text,
+      request_id: orNull(
+        Type.String({ description: "Of the request that began the run: its `X-Request-Id`." }),
+      ),
       attributes: anyObject,
     },
     { additionalProperties: false },

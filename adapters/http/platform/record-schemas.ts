@@ -73,7 +73,9 @@ const run = Type.Object(
       ),
     ),
     asker: Type.Optional(any),
-    trace: Type.Optional(any),
+    trace: Type.Optional(
+      Type.String({ description: "Its `traceparent`, a semicolon, and the id of the request." }),
+    ),
   },
   closed,
 );

@@ -12,6 +12,7 @@ import {
   type RunOutline,
 } from "../../../actors/run-outline.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
+import { traceOfRequest } from "../../../actors/trace/trace-context.ts";
 import type { TurnInput } from "../../../actors/turn-input.ts";
 import type { Outcome } from "../../../runtime/actor.ts";
 import { type ErrorData, RuntimeError, toldOfRun } from "../../../runtime/errors.ts";
@@ -193,7 +194,7 @@ function askOf(
   entries: number,
 ): AgainAsk {
   const { request, body } = context;
-  const trace = request.header("traceparent");
+  const trace = traceOfRequest(request.header("traceparent"), request.id);
   return {
     caller: callerOf(context),
     once: onceKeyOf(request, context.bodyBytes),
@@ -202,6 +203,6 @@ function askOf(
     way,
     entries,
     stream: body.mode === "stream",
-    ...(trace === undefined ? {} : { trace }),
+    trace,
   };
 }

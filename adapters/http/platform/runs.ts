@@ -6,6 +6,7 @@ import { userKey } from "../../../actors/records/memory.ts";
 import { promptLimits } from "../../../actors/records/prompt.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
 import { type TargetKind, targetPlace } from "../../../actors/targets.ts";
+import { traceOfRequest } from "../../../actors/trace/trace-context.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "../../../runtime/errors.ts";
 import { type Frame, rootRunOf } from "../../../runtime/frame.ts";
 import { frameView, replyView } from "../answers.ts";
@@ -243,7 +244,7 @@ function askOf(context: StartContext, kind: TargetKind): ChatAsk {
   if (targetPlace(id).kind !== kind) {
     throw new RuntimeError("NOT_FOUND", `There is no ${kind} ${id.slice(0, 64)}.`);
   }
-  const trace = request.header("traceparent");
+  const trace = traceOfRequest(request.header("traceparent"), request.id);
   return {
     caller: callerOf(context),
     once: onceKeyOf(request, context.bodyBytes),
@@ -258,7 +259,7 @@ function askOf(context: StartContext, kind: TargetKind): ChatAsk {
     ...(body.on_busy === undefined ? {} : { onBusy: body.on_busy }),
     ...(body.on_disconnect === undefined ? {} : { onDisconnect: body.on_disconnect }),
     ...(body.webhook == null ? {} : { webhook: checkedWebhook(body.webhook.url) }),
-    ...(trace === undefined ? {} : { trace }),
+    trace,
     limit: maxSpendOf(body.max_spend),
   };
 }

@@ -6,6 +6,7 @@ import type { ChatReply } from "../../../actors/records/conversation.ts";
 import { userKey } from "../../../actors/records/memory.ts";
 import { costOf } from "../../../actors/records/price.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
+import { traceOfRequest } from "../../../actors/trace/trace-context.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { answererOf, sourcesOf, spendOf } from "../answers.ts";
 import { chunkEvents } from "../chunk-schemas.ts";
@@ -85,7 +86,7 @@ export function chatRoutes(services: Services): readonly Route[] {
 
 function askOf(context: Context): ChatAsk {
   const { body, request } = context;
-  const trace = request.header("traceparent");
+  const trace = traceOfRequest(request.header("traceparent"), request.id);
   return {
     caller: callerOf(context),
     once: onceKeyOf(request, context.bodyBytes),
@@ -97,7 +98,7 @@ function askOf(context: Context): ChatAsk {
     ...(body.user_key == null ? {} : { user: body.user_key }),
     ...(body.on_busy === undefined ? {} : { onBusy: body.on_busy }),
     ...(body.on_disconnect === undefined ? {} : { onDisconnect: body.on_disconnect }),
-    ...(trace === undefined ? {} : { trace }),
+    trace,
     limit: maxSpendOf(body.max_spend),
   };
 }

@@ -90,10 +90,10 @@ export const idOfLine = ({ atMs, run, number }: LogLine): string => `${atMs}.${r
 
 /** A line as it is shown and written. */
 export function lineView(line: LogLine): object {
-  const { level, message, run, agent, traceId, attributes, atMs } = line;
+  const { level, message, run, agent, traceId, request, attributes, atMs } = line;
   return {
     ...{ id: idOfLine(line), time: new Date(atMs).toISOString(), level, message },
-    ...{ run_id: run, agent_key: agent, trace_id: traceId, attributes },
+    ...{ run_id: run, agent_key: agent, trace_id: traceId, request_id: request, attributes },
   };
 }
 

@@ -2,7 +2,6 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { ChatAccepted, ChatMessage } from "../../../actors/records/conversation.ts";
-import { parseTraceparent } from "../../../actors/trace/trace-context.ts";
 import { addressParts } from "../../../runtime/address.ts";
 import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import type { Frame } from "../../../runtime/frame.ts";
@@ -170,8 +169,7 @@ export async function peeked(
 export function sendOptions(ask: Ask): SendOptions {
   const { once, trace } = ask;
   return {
-    // What is none is left out, as the standard says: it would be stored with everything that it causes.
-    ...(trace === undefined || parseTraceparent(trace) === null ? {} : { trace }),
+    ...(trace === undefined ? {} : { trace }),
     ...(once === null
       ? {}
       : {

@@ -3,6 +3,7 @@
 // an answer to the messages as it has sent them.
 
 import { createHash } from "node:crypto";
+import { traceOfRequest } from "../../../actors/trace/trace-context.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { SpendLimit } from "../max-spend.ts";
 import type { RouteContext } from "../route.ts";
@@ -135,7 +136,7 @@ function commonOf(context: Context, ask: ThreadAsk) {
   const { thread, user, once, onDisconnectElse, limit } = ask;
   const { request } = context;
   const caller = callerOf(context);
-  const trace = request.header("traceparent");
+  const trace = traceOfRequest(request.header("traceparent"), request.id);
   const given = onceKeyOf(request, context.bodyBytes);
   const own = once && {
     key: hashOf([thread.target, caller.keyId ?? "", thread.id, once.key].join("\n")),
@@ -144,7 +145,7 @@ function commonOf(context: Context, ask: ThreadAsk) {
   return {
     ...{ caller, agent: thread.target, once: given ?? own, signal: request.signal, stream: true },
     limit,
-    ...(trace === undefined ? {} : { trace }),
+    trace,
     ...(user === undefined ? {} : { user }),
     ...(onDisconnectElse === undefined ? {} : { onDisconnectElse }),
   };

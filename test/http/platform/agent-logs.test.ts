@@ -9,6 +9,7 @@ const SECRET = "the launch is on Tuesday";
 let host: HttpHost;
 let agent = "";
 let good = "";
+let request = "";
 beforeAll(async () => {
   host = await startHttpHost();
   const made = await host.call("POST", "/v2/agents", {
@@ -23,7 +24,9 @@ beforeAll(async () => {
     if (last?.role === "tool") return SECRET;
     return { calls: [{ name: "calculator", arguments: { expression: "1 +" } }] };
   };
-  good = (await start("When?")).body.id;
+  const begun = await start("When?");
+  good = begun.body.id;
+  request = begun.headers.get("x-request-id") ?? "";
   await start("fail");
 });
 afterAll(() => host.stop());
@@ -42,6 +45,8 @@ test("the lines say what the runs did, in order, with ids, and nothing that was 
   ]);
   expect(page.truncated).toBe(false);
   expect(page.data[0]).toMatchObject({ level: "info", run_id: good, agent_key: agent });
+  expect(request).toMatch(/^req_/);
+  expect(page.data.map((one: Json) => one.request_id).slice(0, 5)).toEqual(Array(5).fill(request));
   expect(page.data[3]).toMatchObject({ level: "warn", attributes: { name: "calculator" } });
   expect(page.data.at(-1)).toMatchObject({
     level: "error",

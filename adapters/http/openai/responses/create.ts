@@ -2,6 +2,7 @@
 
 import type { ChatAccepted, ChatReply } from "../../../../actors/records/conversation.ts";
 import type { ResponseNote } from "../../../../actors/records/response.ts";
+import { traceOfRequest } from "../../../../actors/trace/trace-context.ts";
 import { RuntimeError } from "../../../../runtime/errors.ts";
 import { maxSpendOfHeader } from "../../max-spend.ts";
 import { json } from "../../reply.ts";
@@ -79,14 +80,14 @@ async function askOf(services: Services, context: Context, once: OnceKey | null)
   const own = messagesOf(items, "/input");
   const note = noteFor(body, items, services.nowMs());
   const keptBytes = body.store === false ? 0 : checkedBytes(note);
-  const trace = request.header("traceparent");
+  const trace = traceOfRequest(request.header("traceparent"), request.id);
   const ask: Ask & { agent: string; stream: boolean; user?: string; response?: ResponseNote } = {
     caller: callerOf(context),
     once,
     signal: request.signal,
     agent,
     stream: body.stream === true,
-    ...(trace === undefined ? {} : { trace }),
+    trace,
     limit: maxSpendOfHeader(request),
     ...(body.store === false ? {} : { response: note }),
   };
