@@ -162,6 +162,8 @@ export type ProviderConfig = Omit<Entry, "baseUrl"> & {
 const vendors = [
   { name: "openai", kind: "openai", key: "OPENAI_API_KEY", url: "OPENAI_BASE_URL" },
   { name: "anthropic", kind: "anthropic", key: "ANTHROPIC_API_KEY", url: "ANTHROPIC_BASE_URL" },
+  // It has no address of its own: it is where its operator runs it.
+  { name: "ollama", kind: "openai", key: null, url: "OLLAMA_BASE_URL" },
 ] as const;
 
 /** Where a vendor's API begins when nothing else is said. */
@@ -188,7 +190,7 @@ export function providersOf(
   }
   const { baseUrl: urlField } = providerFields;
   for (const vendor of vendors) {
-    const apiKey = env[vendor.key] ?? null;
+    const apiKey = vendor.key === null ? null : (env[vendor.key] ?? null);
     const url = env[vendor.url];
     if (url !== undefined && !accepts(urlField, url)) {
       problems.push(`${vendor.url}: expected ${expected(urlField)}, found ${shown(url)}`);

@@ -138,6 +138,13 @@ export const configFields = {
   gateway: gatewayGroup,
   telemetry: telemetryGroup,
   agents: agentsGroup,
+  yamlVariables: {
+    type: "texts",
+    text: "Names of environment variables that files of agents may name as `$\u007bNAME}`, beside CLIENT_ID and AGENT_NAME; no other is substituted there.",
+    default: [],
+    itemsMax: 200,
+    charsMax: 128,
+  },
   logs: logsGroup,
   channels: channelsField,
   skills: {

@@ -14,6 +14,7 @@ import { priceListOf } from "./config-prices.ts";
 import { defaultLimits } from "./config-tenants.ts";
 import { loadAssets } from "./console/assets.ts";
 import { type EngineLines, hasPaidCalls } from "./engine-lines.ts";
+import { type FrontAgents, frontAgents } from "./front-agents.ts";
 import { createFrontAuth } from "./front-auth.ts";
 import { gatewaySettings, keepChannels, type Preparation } from "./front-channels.ts";
 import { createKnowledge } from "./front-knowledge.ts";
@@ -36,7 +37,7 @@ import { createDoor, type Door, type DoorOptions } from "./http/door.ts";
 import { createDoorAudit } from "./http/door-audit.ts";
 import { createKeyStore, type KeyStore } from "./http/keys.ts";
 import { createLoginRoutes } from "./http/login.ts";
-import { metricsRoute } from "./http/metrics-route.ts";
+import { metricsRoutes } from "./http/metrics-route.ts";
 import { openaiRoutes } from "./http/openai/routes.ts";
 import { openApiRoutes } from "./http/openapi/routes.ts";
 import { createOriginRules } from "./http/origin.ts";
@@ -64,7 +65,6 @@ import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
 import type { MissedVectors } from "./telemetry/missed-vectors.ts";
 import { withStorageRoom } from "./tenants/storing.ts";
 import { loadWeights } from "./tenants/weights.ts";
-import { createLaunches } from "./triggers/launches.ts";
 import type { Rotation } from "./vault/rotation.ts";
 import type { SealedTenants } from "./vault/sealing.ts";
 import type { Vault } from "./vault/vault.ts";
@@ -142,16 +142,16 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const prices = createPrices(priceListOf(config));
   const purse = createFrontPurse(system, prices, options);
   const knowledge = createKnowledge(system, embedding, { log: diary, figures: missed, purse });
+  const agents = frontAgents(options);
   const services = createServices({
     system,
     ...{ compute: system.compute, nowMs: Date.now, prices },
     ...{ data: config.data, log: diary, sealed, skillBytesMax: config.skills.bytesMax },
-    tenantLimits: defaultLimits(config.tenants.limits),
-    ...{ folders: config.tools.folders, toolServers: config.mcpServers },
+    ...{ tenantLimits: defaultLimits(config.tenants.limits), folders: config.tools.folders },
     ...{ trust: trustOf(options), gateway: gatewaySettings(config) },
     ...knowledge,
-    ...{ guards: options.guards, operatorRules: config.guardrails },
-    memories: createFrontMemories(system, knowledge),
+    ...{ guards: options.guards, operatorRules: config.guardrails, toolServers: config.mcpServers },
+    ...{ memories: createFrontMemories(system, knowledge), orchestrator: agents.settings },
   });
   const sessions = createSessions(http.sessionMs);
   let server: Server | undefined;
@@ -168,13 +168,13 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     mcpRoute(services, packageVersion),
     ...consoleRoutes(assets, { builtin, providers: config.providers.map(({ name }) => name) }),
     ...createLoginRoutes(sessions, signInAudit(system.tables)),
-    metricsRoute({ type: METRICS_TYPE, isPublic: isLocal(config), text: () => metrics.text() }),
+    ...metricsRoutes({ type: METRICS_TYPE, isPublic: isLocal(config), text: () => metrics.text() }),
   ];
   const keys = createKeyStore({
     tables: system.tables,
     services: createRouteTable(routes).services,
   });
-  const stop = keepUp(options, { services, keys, purse });
+  const stop = keepUp(options, { services, keys, purse, agents });
   const who = { keys, sessions, adminKey, adminTenant: defaultTenant };
   const guard = { tenants: system.tenants, rates: services.tenantRates };
   const authenticator = guardTenants(await createFrontAuth(config, who), guard);
@@ -267,11 +267,13 @@ function operatorRoutes(
   return [...own, ...backupRoutes(system, packageVersion, toldBackup(system.tables, diary))];
 }
 
+interface KeptUp extends Pick<Front, "services" | "keys"> {
+  readonly purse: FrontPurse;
+  readonly agents: FrontAgents;
+}
+
 /** What goes on beside requests. @returns what stops it. */
-function keepUp(
-  options: FrontOptions,
-  { services, keys, purse }: Pick<Front, "services" | "keys"> & { readonly purse: FrontPurse },
-): () => void {
+function keepUp(options: FrontOptions, { services, keys, purse, agents }: KeptUp): () => void {
   const stops = [
     afterStart(USAGE_AFTER_MS, async () => {
       const { keepUsage } = await import("./http/services/usage-sweep.ts");
@@ -288,7 +290,7 @@ function keepUp(
   const { preparation, addSecret = () => undefined } = options;
   const kept = { config, lines, services, system, log, preparation, addSecret };
   stops.push(afterStart(0, () => keepChannels(kept)));
-  lines.launchBy(createLaunches({ chat: services.chat, system, atOnce: config.agents.maxRunning }));
+  lines.launchBy(services.launches);
   stops.push(keepFrontTargets(options, services));
   const keeping = { system, log, nowMs: Date.now, watching: services.watching };
   lines.scheduleBy(async () => {
@@ -314,8 +316,8 @@ function keepUp(
   }
   const { guardrailsFile: file } = options.config;
   if (file !== null) stops.push(afterStart(0, () => keepingGuardrails(options, services, file)));
-  const { scripts } = config.tools;
-  if (scripts !== null) stops.push(afterStart(0, () => keepingScripts(options, scripts)));
+  stops.push(afterStart(0, agents.keepScripts));
+  stops.push(afterStart(0, () => agents.keep(services)));
   return () => {
     for (const stop of stops) stop();
   };
@@ -329,17 +331,6 @@ async function keepingGuardrails(
 ): Promise<() => void> {
   const { keepOperatorChain } = await import("./guardrails-renewal.ts");
   return keepOperatorChain({ file, rules, set, log, tables });
-}
-
-/** Follows the operator's folder of scripts. @returns what stops it. */
-async function keepingScripts(
-  { config: { tools }, system: { compute, tables }, diary: log, lines }: FrontOptions,
-  folder: string,
-): Promise<() => void> {
-  const { keepScripts } = await import("./sandbox/folder.ts");
-  const kept = keepScripts({ folder, tenants: tools.scriptTenants, compute, log, tables });
-  lines.findScriptsBy(kept);
-  return kept.end;
 }
 
 /** Chains, trims and tells where chains stand. @returns what stops it. */

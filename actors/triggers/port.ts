@@ -1,7 +1,7 @@
 // What triggers need from outside: work that is begun as nobody's, and stopped. Types only.
 
 /** Work to be begun. */
-export interface Launch {
+export interface Work {
   readonly tenant: string;
   /** Id of the agent, team or workflow. */
   readonly target: string;
@@ -10,15 +10,19 @@ export interface Launch {
   readonly conversation: string;
   /** It was there before: who speaks there is who spoke. */
   readonly joins?: true;
-  /** Who is told of its end: a trigger, and for which of its occurrences. */
-  readonly trigger: string;
-  readonly occurrence: string;
   /** How many triggers, one after the other, have brought it about by their work. */
   readonly depth: number;
   /** Absent: as long as its target may. */
   readonly timeoutMs?: number;
   /** The same for every attempt: it is begun once. */
   readonly key: string;
+}
+
+/** Work of a trigger. */
+export interface Launch extends Work {
+  /** Who is told of its end, and for which of its occurrences. */
+  readonly trigger: string;
+  readonly occurrence: string;
 }
 
 /** What was begun. */

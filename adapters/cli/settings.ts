@@ -24,7 +24,7 @@ providers:
 \`\`\`
 
 Providers also come from the variables their own SDKs use: \`OPENAI_API_KEY\`, \`OPENAI_BASE_URL\`,
-\`ANTHROPIC_API_KEY\`, \`ANTHROPIC_BASE_URL\`. A base URL without a key is enough for a local server.
+\`ANTHROPIC_API_KEY\`, \`ANTHROPIC_BASE_URL\`, and \`OLLAMA_BASE_URL\` (http://127.0.0.1:11434/v1). A base URL without a key is enough for a local server.
 
 A file \`settings.json\` beside \`troupe.yaml\` (without one: in the folder that \`TROUPE_AGENTS\` names) has
 further settings by the same names, all but \`channels\`, with less weight than \`troupe.yaml\` and variables:

@@ -38,6 +38,7 @@ function resource(
 const proxy = "/v1/proxy/core-agent";
 const subOfProxy = "{agent_key}/{sub_agent_key}";
 const agent = "/v2/agents/{id}";
+const orchestrated = "/agents/v1/agents";
 const knowledge = "/v2/knowledge";
 const items = "/v2/datasets/{id}/items";
 const push = "/a2a/{agent}/tasks/{task}/pushNotificationConfigs";
@@ -73,6 +74,11 @@ export const routeActs: Readonly<Record<string, RouteAct>> = {
   [`PUT ${agent}/canary`]: beside("agent.canary"),
   [`DELETE ${agent}/canary`]: beside("agent.canary-end"),
   [`POST ${agent}/canary/promote`]: beside("agent.promote"),
+  [`POST ${orchestrated}`]: beside("agent.create"),
+  [`PUT ${orchestrated}/{id}`]: beside("agent.update"),
+  [`DELETE ${orchestrated}/{id}`]: beside("agent.delete"),
+  [`POST ${orchestrated}/{id}/start`]: before("agent.start"),
+  [`POST ${orchestrated}/{id}/stop`]: before("agent.stop"),
   "POST /admin/backup": before("backup.start"),
   "DELETE /admin/backup": before("backup.cancel"),
   "POST /v2/runs/{rn}/cancel": before("run.cancel"),

@@ -4,12 +4,19 @@
 import { Type } from "../../actors/schema.ts";
 import { defineRoute, type Route } from "./route.ts";
 
-/** The route. `type` is the text's content type. */
-export function metricsRoute(options: {
+interface Metrics {
+  /** Content type of the text. */
   readonly type: string;
   readonly isPublic: boolean;
   text(): Promise<string>;
-}): Route {
+}
+
+/** The routes: the same figures at two paths. */
+export function metricsRoutes(metrics: Metrics): readonly Route[] {
+  return [metricsRoute(metrics, "/metrics"), metricsRoute(metrics, "/agents/v1/metrics")];
+}
+
+function metricsRoute(options: Metrics, pattern: string): Route {
   return defineRoute({
     summary: "Read metrics as Prometheus does",
     description:
@@ -18,7 +25,7 @@ export function metricsRoute(options: {
       200: { description: "The metrics.", content: { "text/plain": Type.String() } },
     },
     method: "GET",
-    pattern: "/metrics",
+    pattern,
     service: "metrics",
     permission: "server.observe",
     errors: "problem",

@@ -161,6 +161,7 @@ export const areas: ReadonlyMap<string, Area> = new Map(
     triggers: resources,
     engines: area("resources.read", "engines.manage"),
     targets: resources,
+    orchestrator: agents,
     packs: resources,
   }),
 );

@@ -61,8 +61,10 @@ export function validateAll(schema: TSchema, value: unknown): readonly Fault[] {
   // Of a union the member that came furthest is meant: what is wrong around it is no fault of its own.
   const isAround = ({ instancePath: path }: Finding): boolean =>
     findings.some((other) => other.instancePath.startsWith(`${path}/`));
+  // What is said of a member that may not be there says nothing that its object does not.
   const isOwn = (finding: Finding): boolean =>
-    ["additionalProperties", "required"].includes(finding.keyword) || !isAround(finding);
+    ["additionalProperties", "required"].includes(finding.keyword) ||
+    (finding.keyword !== "boolean" && !isAround(finding));
   for (const finding of findings.filter(isOwn)) {
     const isAlone = ["additionalProperties", "required"].includes(finding.keyword);
     const same = findings.filter(({ instancePath }) => instancePath === finding.instancePath);

@@ -31,10 +31,8 @@ export function chooseModel(config: LlmConfig, model: string): ModelChoice {
   const slash = model.indexOf("/");
   const named = config.providers.find(({ name }) => name === model.slice(0, slash));
   if (slash > 0 && named) return { provider: named, model: model.slice(slash + 1) };
-  const fits = (provider: ProviderConfig) =>
-    (provider.models ?? prefixesByKind[provider.kind]).some((prefix) => model.startsWith(prefix));
   const found =
-    config.providers.find(fits) ??
+    config.providers.find((one) => serves(one, model)) ??
     config.providers.find(({ name }) => name === config.defaultProvider);
   if (found) return { provider: found, model };
   const names = config.providers.map(({ name }) => name).join(", ");
@@ -45,6 +43,20 @@ export function chooseModel(config: LlmConfig, model: string): ModelChoice {
     { model, providers: config.providers.map(({ name }) => name) },
   );
 }
+
+/** Name of the provider that has local models, as set-ups of agents in files take for granted. */
+const OLLAMA = "ollama";
+
+/** A model as agents of files name it: one that no provider is known to have is Ollama's, where that is configured. */
+export function modelOfFile(config: LlmConfig, model: string): string {
+  const { providers } = config;
+  if (model === BUILTIN || !providers.some(({ name }) => name === OLLAMA)) return model;
+  const isNamed = providers.some(({ name }) => model.startsWith(`${name}/`));
+  return isNamed || providers.some((one) => serves(one, model)) ? model : `${OLLAMA}/${model}`;
+}
+
+const serves = (provider: ProviderConfig, model: string): boolean =>
+  (provider.models ?? prefixesByKind[provider.kind]).some((prefix) => model.startsWith(prefix));
 
 /** @throws INVALID with the pointer for a model that is reached by a protocol without `top_k`. */
 export function checkTopK(config: LlmConfig, models: readonly string[]): void {

@@ -1,7 +1,7 @@
 // Work of triggers as main begins it: a message to the target like any other, through the same gates and limits,
 // paid under a service of its own. Begun again under its key it is the same run.
 
-import type { Launches } from "../../actors/triggers/port.ts";
+import type { Launch, Launched, Launches, Work } from "../../actors/triggers/port.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { System } from "../../runtime/system.ts";
 import type { ChatService } from "../http/services/chat.ts";
@@ -18,21 +18,27 @@ export interface LaunchParts {
   readonly atOnce: number;
 }
 
-/** The port. */
-export function createLaunches({ chat, system, atOnce }: LaunchParts): Launches {
+/** The port, which also begins work that no trigger is told the end of. */
+export interface Launcher extends Launches {
+  launch(work: Work | Launch, signal: AbortSignal): Promise<Launched>;
+}
+
+/** Makes it. */
+export function createLaunches({ chat, system, atOnce }: LaunchParts): Launcher {
   return {
-    launch: async (launch, signal) => {
-      const { tenant, target, text, conversation, trigger, occurrence, timeoutMs, key } = launch;
-      const { depth, joins = false } = launch;
+    launch: async (work, signal) => {
+      const { tenant, target, text, conversation, timeoutMs, key, depth, joins = false } = work;
+      const by = "trigger" in work ? work : null;
       const { run, queued = false } = await chat.background({
         caller: { tenant, keyId: null, service: TRIGGER_SERVICE },
         ...{ agent: target, text, signal, stream: false, atOnce },
         ...(timeoutMs !== undefined && { timeoutMs }),
         // One that is there is gone on with.
-        ...(joins ? { conversation } : { conversation: null, opens: conversation, user: trigger }),
+        ...(joins ? { conversation } : { conversation: null, opens: conversation }),
+        ...(by !== null && !joins && { user: by.trigger }),
         onBusy: "enqueue",
         once: onceKey(key, `${target}\n${conversation}\n${text}`),
-        tells: { asker: trigger, ask: occurrence, depth },
+        ...(by && { tells: { asker: by.trigger, ask: by.occurrence, depth } }),
       });
       return { run, isQueued: queued };
     },

@@ -44,9 +44,15 @@ const page = Type.Object(
   { additionalProperties: false },
 );
 
-/** The route. */
-export function agentLogsRoute(services: Services): Route {
+const ofAgents = { service: "agents", errors: "problem", pattern: "/v2/agents/{id}/logs" } as const;
+
+/** The route. @param at where it is. */
+export function agentLogsRoute(
+  services: Services,
+  at: Pick<Route, "service" | "errors" | "pattern"> = ofAgents,
+): Route {
   return defineRoute({
+    ...at,
     summary: "Read the log of an agent",
     description:
       "What the runs in which the agent was asked say: their beginning, routing, calls of tools, findings of guardrails, failures, their end; not what users and models said. Oldest first: the last lines, or the first since a time. `follow=true` gives lines as events as they come, also behind `Last-Event-ID`. Kept as long as the runs' events are.",
@@ -69,11 +75,8 @@ export function agentLogsRoute(services: Services): Route {
       follow: { description: "`true`: as events, until the reader goes." },
     },
     reads: ["Last-Event-ID"],
-    service: "agents",
-    errors: "problem",
     permission: "runs.read",
     method: "GET",
-    pattern: "/v2/agents/{id}/logs",
     query: ["level", "since", "q", "limit", "follow"],
     handler: async (context) => {
       const { principal, params, query, request } = context;

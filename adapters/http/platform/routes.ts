@@ -1,6 +1,7 @@
 // The platform's own surface: plain resources under /v2.
 
 import { gatewayRoutes } from "../gateway/routes.ts";
+import { orchestratorRoutes } from "../orchestrator/routes.ts";
 import { promptRoutes } from "../resources/prompt-routes.ts";
 import { kindRoutes } from "../resources/resource-routes.ts";
 import type { Route } from "../route.ts";
@@ -69,6 +70,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...channelParkedRoutes(services),
     ...triggerRoutes(services),
     ...targetRoutes(services),
+    ...orchestratorRoutes(services),
     ...channelPeopleRoutes(services),
     ...gatewayClaimRoutes(services),
     ...promptRoutes(services),

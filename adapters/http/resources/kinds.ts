@@ -23,6 +23,7 @@ import { toolRules } from "../services/tool-checks.ts";
 import { channelRules, refuseConfigured } from "./channel-rules.ts";
 import { engineRules, engineView, targetRules, targetView } from "./engine-rules.ts";
 import { withGranted } from "./operator-records.ts";
+import { withOwners } from "./orchestrated-rules.ts";
 import { promptRules } from "./prompt-rules.ts";
 import type { ResourceRules } from "./resource-rules.ts";
 import {
@@ -60,7 +61,10 @@ export function createResources(context: StoredContext) {
     teams: of(teamKind, teamRules),
     workflows: of(workflowKind, workflowRules),
     tools: of(toolKind, toolRules),
-    triggers: toldTriggers(of(triggerKind, triggerRules), context),
+    triggers: withOwners(
+      toldTriggers(of(triggerKind, triggerRules), context),
+      context.system.tables,
+    ),
     channels: told(of(channelKind, channelRules(context.channelKinds)), context),
     datasets: {
       ...datasets,

@@ -79,6 +79,8 @@ const routes: Readonly<Record<string, RouteReach>> = {
   [`PUT ${proxy}-subagent-update/{agent_key}/{sub_agent_key}`]: changesAgent,
   [`PATCH ${proxy}-subagent-update/{agent_key}/{sub_agent_key}`]: changesAgent,
   [`DELETE ${proxy}-subagent-delete/{agent_key}/{sub_agent_key}`]: ofAgent,
+  "GET /agents/v1/agents": FREE,
+  "POST /agents/v1/agents": { creates: "agents", mentions: true },
   "POST /v2/agents": { creates: "agents", mentions: true },
   "POST /v2/agents/{id}/runs": { path: { id: "agents" } },
   "POST /v2/agents/{id}/route": { path: { id: "agents" } },
@@ -127,6 +129,7 @@ const below: readonly (readonly [string, RouteReach])[] = [
   ["/v2/runs/{rn}", { path: { rn: "run" } }],
   ["/a2a/{agent}", { path: { agent: "target" } }],
   ["/v2/agents/{id}", record("agents")],
+  ["/agents/v1/agents/{id}", record("agents")],
 ];
 
 /** Of every kind of resources alike. */

@@ -26,6 +26,7 @@ import { historyWrites } from "./agent-history.ts";
 import { agentLinks } from "./agent-listing.ts";
 import { budgetWrites, chargesFor, inBudgets } from "./charges.ts";
 import { balanceOf, chargeWrites } from "./money.ts";
+import { refuseFileAgent } from "./orchestrated-by.ts";
 import type { RecordIndex } from "./record-index.ts";
 import { lockOf, type RecordUser } from "./record-links.ts";
 
@@ -187,6 +188,7 @@ export function createAgentStore(options: AgentServiceOptions): AgentStore {
     changing: (caller, id, ifMatch, change) =>
       serial.run(`${caller.tenant}/${id}`, async () => {
         const from = await load(caller.tenant, id);
+        await refuseFileAgent(tables, caller, from.row);
         checkMatch(ifMatch, from.row.version);
         return await change(from, new Date(nowMs()).toISOString());
       }),

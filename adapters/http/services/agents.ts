@@ -29,6 +29,7 @@ import {
 } from "./agent-store.ts";
 import { countNamed, type ListRequest, listRows } from "./listing.ts";
 import { type OnceKey, once } from "./once.ts";
+import { FILES_BY } from "./orchestrated-by.ts";
 import type { Page } from "./paging.ts";
 import { lockOf, refuseUsed } from "./record-links.ts";
 import { withSkillIds, withSubSkillIds } from "./skill-names.ts";
@@ -99,6 +100,10 @@ export type AgentService = AgentOperations & SubAgentOperations;
 /** Under which service an agent's graph alone is changed. */
 const graphService = "core-agent-graph";
 
+/** What the server does by its own configuration costs nobody anything. */
+const chargeBy = ({ service }: Caller, micros: Parameters<typeof chargeOf>[0]) =>
+  service === FILES_BY ? noCharge : chargeOf(micros);
+
 /** The service over a system's tables. */
 export function createAgentService(
   options: AgentServiceOptions,
@@ -112,7 +117,7 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
   const { tables } = options.system;
   return {
     create: async (caller, input, key, origin = null) => {
-      const charge = chargeOf((await operationsOf(options, caller.tenant)).createAgent);
+      const charge = chargeBy(caller, (await operationsOf(options, caller.tenant)).createAgent);
       let balanceMicros: number | null = null;
       const made = await once<AgentRow>({ tables, ...caller }, key, nowMs(), async (remember) => {
         const place = store.placeOf(caller.tenant);
@@ -151,7 +156,7 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
         await checkAgent(place, row, change.set as Record<string, unknown>);
         const isGraph = caller.service === graphService;
         const operations = await operationsOf(options, caller.tenant);
-        const charge = chargeOf(isGraph ? operations.updateGraph : operations.updateAgent);
+        const charge = chargeBy(caller, isGraph ? operations.updateGraph : operations.updateAgent);
         const balanceMicros = await store.commit(caller, { from, row, more: [], charge });
         return { value: row, charge, balanceMicros };
       }),
@@ -182,7 +187,7 @@ function subAgentOperations(store: AgentStore, options: AgentServiceOptions): Su
   const { tables } = options.system;
   return {
     createSubAgent: async (caller, agent, input, key) => {
-      const charge = chargeOf((await operationsOf(options, caller.tenant)).createSubAgent);
+      const charge = chargeBy(caller, (await operationsOf(options, caller.tenant)).createSubAgent);
       let balanceMicros: number | null = null;
       const place = { tables, tenant: caller.tenant, service: `${caller.service}/${agent}` };
       const made = await once<SubAgentRow>(place, key, nowMs(), (remember) =>
@@ -226,7 +231,10 @@ function subAgentOperations(store: AgentStore, options: AgentServiceOptions): Su
         const sub = "skills" in change.set ? await withSubSkillIds(place, next) : next;
         await checkSubAgent(place, sub.subAgent, change.set as Record<string, unknown>);
         const row = withSubAgent(from.row, ids.subAgent, sub, at);
-        const charge = chargeOf((await operationsOf(options, caller.tenant)).updateSubAgent);
+        const charge = chargeBy(
+          caller,
+          (await operationsOf(options, caller.tenant)).updateSubAgent,
+        );
         const more = subAgentRows(sub).map(put);
         const balanceMicros = await store.commit(caller, { from, row, more, charge });
         return { value: sub, charge, balanceMicros };

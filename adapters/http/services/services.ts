@@ -16,6 +16,7 @@ import { type LaterGateway, laterGateway } from "../../channels/later-gateway.ts
 import type { Registry } from "../../channels/registry.ts";
 import { writeSmall } from "../../data-folder.ts";
 import { toolGrounds } from "../../openapi/reading.ts";
+import type { OrchestratorSettings } from "../../orchestrator/port.ts";
 import type { PackContext } from "../../packs/context.ts";
 import type { PackService } from "../../packs/pack-service.ts";
 import { createSerial } from "../../serial.ts";
@@ -57,6 +58,7 @@ import {
 import { createKnowledgeService, type Documents, type KnowledgeService } from "./knowledge.ts";
 import { createMemoryService, type MemoryService } from "./memories.ts";
 import type { OperatorGuards } from "./operator-guards.ts";
+import { type OrchestratorServices, orchestratorServices } from "./orchestrator-services.ts";
 import { createHiddenPlaces, type HiddenPlaces } from "./paging.ts";
 import type { RecordBodies } from "./record-bodies.ts";
 import { RecordIndex } from "./record-index.ts";
@@ -64,7 +66,6 @@ import { refuseUsed } from "./record-links.ts";
 import type { GuardParts } from "./screening.ts";
 import { withSentPictures } from "./sent-pictures.ts";
 import { createSkillService, type SkillService } from "./skills.ts";
-import { createTriggerService, type TriggerService } from "./triggers.ts";
 import type { UsageBooks } from "./usage-books.ts";
 
 /** What the services work with. */
@@ -96,6 +97,8 @@ export interface ServiceOptions {
   readonly gateway?: GatewaySettings & { readonly registry?: Registry };
   /** Where findings of guardrails are counted. Default: nowhere. */
   readonly guards?: GuardFigures;
+  /** Of agents that work by themselves. Default: as without settings. */
+  readonly orchestrator?: OrchestratorSettings | undefined;
   /** The operator's guardrails, which hold for all tenants. Default none. */
   readonly operatorRules?: readonly Guardrail[];
   /** Milliseconds since the epoch. */
@@ -103,7 +106,7 @@ export interface ServiceOptions {
 }
 
 /** All of them. */
-export interface Services extends LaterTargets {
+export interface Services extends LaterTargets, OrchestratorServices {
   readonly system: System;
   readonly agents: AgentService;
   readonly versions: VersionService;
@@ -132,7 +135,6 @@ export interface Services extends LaterTargets {
   readonly webhookSecrets: WebhookSecrets;
   /** What channels send, and who speaks there. */
   readonly deliveries: DeliveryService;
-  readonly triggers: TriggerService;
   /** Files that triggers watch. */
   readonly watching: Watching;
   /** Deliveries to triggers: loaded with the first. */
@@ -210,13 +212,13 @@ export function createServices(options: ServiceOptions): Services {
   channelChanges.add(gateway.changed);
   const packContext: PackContext = { ...options, index, serial, ingestion, knowledge, memories };
   return {
-    index,
+    ...{ index, refusals, watching },
     ...{ system, compute, nowMs, agents, conversations, gate, approvals, hidden, operatorGuards },
     data: options.data,
     ...{ sealer: options.sealed?.source, embedders: options.embedders, trust: options.trust },
     versions: createVersionService(stored, store),
     ...{ chat, gateway, deliveries: createDeliveryService(system, nowMs), memories, resources },
-    ...{ refusals, watching, triggers: createTriggerService({ system, watching, nowMs }) },
+    ...orchestratorServices({ ...named, watching, nowMs, agents, resources }, chat, options),
     ...laterTargets({ ...options, hosts: options.trust.hosts }),
     hooks: laterHooks({ system, storageRoom: limited.storageRoom, nowMs }),
     dryRuns: createDryRunService({ ...guardParts, system, compute, prices, nowMs }),

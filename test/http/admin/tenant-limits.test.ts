@@ -235,6 +235,7 @@ test("what was stored under a key is told once more to a tenant without room, an
   const chat = { model: `agent:${agent}`, ...said };
   const graph = { nodes: [{ id: "end", type: "end" }], edges: [] };
   const items = `/v2/datasets/${dataset.body.id}/items`;
+  const alone = await host.call("POST", "/agents/v1/agents", { name: "Alone" }, { key });
   await host.call("POST", items, said, { key });
   const documents = `/v2/knowledge/collections/${collection.body.id}/documents`;
   /** Every route that stores and takes a key, with what it is asked, but for those in `others`. */
@@ -243,6 +244,11 @@ test("what was stored under a key is told once more to a tenant without room, an
     "/v1/messages": ["/v1/messages", { ...chat, max_tokens: 50 }],
     "/v1/responses": ["/v1/responses", { model: `agent:${agent}`, input: "Hello" }],
     "/v1/proxy/core-agent-chat": ["/v1/proxy/core-agent-chat", { agent_key: agent, message: "Hi" }],
+    "/agents/v1/agents": ["/agents/v1/agents", { name: "A" }],
+    "/agents/v1/agents/{id}/start": [
+      `/agents/v1/agents/${alone.body.id}/start`,
+      { input: "Hello" },
+    ],
     "/v2/agents": ["/v2/agents", { name: "B" }],
     "/v2/agents/{id}/runs": [`/v2/agents/${agent}/runs`, { input: "Hello" }],
     "/v2/agents/{id}/sub-agents": [`/v2/agents/${agent}/sub-agents`, { name: "S" }],
@@ -288,7 +294,8 @@ test("what was stored under a key is told once more to a tenant without room, an
     for (const [pattern, [path, body]] of Object.entries(bodies)) {
       const headers = { "Idempotency-Key": `${once} ${pattern}` };
       const { status, body: told } = await host.call("POST", path, body, { key, headers });
-      const made = told.data?.agent_key ?? told.data?.run_id ?? told.id ?? told.run_id;
+      const made =
+        told.run?.id ?? told.data?.agent_key ?? told.data?.run_id ?? told.id ?? told.run_id;
       answers[pattern] = [status, told.code ?? made ?? JSON.stringify(told)];
     }
     return answers;

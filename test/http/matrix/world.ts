@@ -12,7 +12,7 @@ import { providersRoute } from "../../../adapters/http/admin/providers.ts";
 import { vaultRoutes } from "../../../adapters/http/admin/vault.ts";
 import { consoleRoutes } from "../../../adapters/http/console/routes.ts";
 import { createLoginRoutes } from "../../../adapters/http/login.ts";
-import { metricsRoute } from "../../../adapters/http/metrics-route.ts";
+import { metricsRoutes } from "../../../adapters/http/metrics-route.ts";
 import { modelsRoute } from "../../../adapters/http/platform/models.ts";
 import type { Route } from "../../../adapters/http/route.ts";
 import type { Sessions } from "../../../adapters/http/sessions.ts";
@@ -269,7 +269,7 @@ async function frontRoutes({ system, services, sessions }: HostWithin): Promise<
     modelsRoute({ list: listModels(config), byDefault: null }),
     ...consoleRoutes(await loadAssets(), { builtin: true, providers: [] }),
     ...createLoginRoutes(sessions),
-    metricsRoute({ type: METRICS_TYPE, isPublic: false, text: () => metrics.text() }),
+    ...metricsRoutes({ type: METRICS_TYPE, isPublic: false, text: () => metrics.text() }),
     providersRoute(providers),
     ...backupRoutes(system, packageVersion, () => undefined),
     ...vaultRoutes(stillVault),

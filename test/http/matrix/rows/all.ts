@@ -13,6 +13,7 @@ import { guardrailRows } from "./guardrails.ts";
 import { knowledgeRows } from "./knowledge.ts";
 import { memoryRows } from "./memories.ts";
 import { operationsRows } from "./operations.ts";
+import { orchestratedRows } from "./orchestrated.ts";
 import { packRows } from "./packs.ts";
 import { proxyRows } from "./proxy.ts";
 import { resourceRows } from "./resources.ts";
@@ -48,6 +49,7 @@ export const areas = {
     ...resourceRows,
     ...channelRows,
     ...triggerRows,
+    ...orchestratedRows,
     ...skillRows,
     ...tokenRows,
     ...packRows,

@@ -33,6 +33,7 @@ export const frontRows: Rows = {
     conflict: "cannot: who is signed out is as wanted",
   },
   "GET /metrics": page(/^# HELP/m),
+  "GET /agents/v1/metrics": page(/^# HELP/m),
   "POST /mcp": {
     good: () => ({
       headers: { Accept: "application/json, text/event-stream" },

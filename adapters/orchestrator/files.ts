@@ -1,0 +1,161 @@
+// From the files of the folder to agents: which agent a file has become is kept by the file's name, so that a start
+// makes none twice, and one whose file is gone is taken up again when it comes back, under this name or another.
+
+import { createHash, randomUUID } from "node:crypto";
+import { systemTenant } from "../../actors/records/api-key.ts";
+import { type FileMark, orchestratedTables } from "../../actors/records/orchestrated.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { Tables } from "../../runtime/system.ts";
+import type { Caller } from "../http/services/agent-store.ts";
+import { onceKey } from "../http/services/once.ts";
+import { FILES_BY } from "../http/services/orchestrated-by.ts";
+import { readAgentFile } from "./agent-file.ts";
+import type { Orchestrated, Orchestrator, Source } from "./port.ts";
+import type { Variables } from "./variables.ts";
+
+/** What it works with. */
+export interface FileParts {
+  readonly tables: Pick<Tables, "get" | "list" | "write">;
+  readonly orchestrator: Orchestrator;
+  readonly variables: Variables;
+}
+
+/** A file as it is now, among the others. */
+export interface GivenFile {
+  readonly file: string;
+  readonly text: string;
+  readonly tenant: string;
+  /** Names of all files that are there. */
+  readonly present: ReadonlySet<string>;
+  /** Names of agents, and the file that each is in; this one's is added. */
+  readonly names: Map<string, string>;
+}
+
+/** What became of a file. */
+export interface AppliedFile {
+  readonly problems: readonly string[];
+  /** Nothing comes of reading it again. */
+  readonly isFinal: boolean;
+}
+
+const table = orchestratedTables.files;
+const PAGE = 200;
+
+/** Makes its agent what a file says. */
+export async function applyFile(parts: FileParts, given: GivenFile): Promise<AppliedFile> {
+  const { file, text, tenant, names } = given;
+  const { said, problems, placeOf } = await readAgentFile(file, text, parts.variables);
+  if (said === null) return { problems, isFinal: true };
+  const other = names.get(said.name);
+  if (other !== undefined && other !== file) {
+    const problem = `${placeOf("/name")}: the file ${other} has an agent of the name "${said.name}" already`;
+    return { problems: [problem], isFinal: false };
+  }
+  names.set(said.name, file);
+  const source: Source = { origin: "file", file };
+  const caller = callerIn(tenant);
+  const hash = createHash("sha256").update(text).digest("hex");
+  try {
+    const mark = (await markOf(parts, file)) ?? (await left(parts, given, said.name));
+    const id = mark?.tenant === tenant ? mark.agent : null;
+    const agent = id === null ? null : await found(parts, tenant, id);
+    if (mark === null || agent === null) {
+      const key = mark?.agent === null && mark.tenant === tenant ? mark.key : randomUUID();
+      await put(parts, { file, tenant, agent: null, key });
+      const made = await parts.orchestrator.create(
+        caller,
+        { said, source, status: said.status ?? "running" },
+        onceKey(key, ""),
+      );
+      await put(parts, { file, tenant, agent: made.row.agent.agent_key, key, hash });
+      return { problems: [], isFinal: true };
+    }
+    const isBack = agent.state.file === null;
+    const status = isBack ? (said.status ?? "running") : said.status;
+    await parts.orchestrator.change(caller, agent.row.agent.agent_key, {
+      ...{ said, source, ifMatch: null, always: false },
+      // Whoever stopped it meant it so, until the file says something else.
+      ...((isBack || mark.hash !== hash) && { status }),
+    });
+    const { isGone: _, ...rest } = mark;
+    await put(parts, { ...rest, file, hash });
+    if (mark.file !== file) await remove(parts, mark.file);
+    return { problems: [], isFinal: true };
+  } catch (error) {
+    if (!(error instanceof RuntimeError)) throw error;
+    const pointer = String(error.details?.["pointer"] ?? "");
+    return { problems: [`${placeOf(pointer)}: ${error.message}`], isFinal: false };
+  }
+}
+
+/** Stops the agents whose files are gone, or are another tenant's now. @returns the files. */
+export async function releaseGone(
+  parts: FileParts,
+  tenant: string | null,
+  present: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const released: string[] = [];
+  for (const mark of await marksOf(parts)) {
+    if (mark.isGone === true || (mark.tenant === tenant && present.has(mark.file))) continue;
+    if (mark.agent !== null) await parts.orchestrator.release(callerIn(mark.tenant), mark.agent);
+    await put(parts, { ...mark, isGone: true });
+    released.push(mark.file);
+  }
+  return released;
+}
+
+/** The mark of a file that is gone, whose agent has this name. */
+async function left(
+  parts: FileParts,
+  { tenant, present }: GivenFile,
+  name: string,
+): Promise<FileMark | null> {
+  for (const mark of await marksOf(parts)) {
+    if (mark.agent === null || mark.tenant !== tenant || present.has(mark.file)) continue;
+    const agent = await found(parts, tenant, mark.agent);
+    if (agent?.row.agent.name === name) return mark;
+  }
+  return null;
+}
+
+async function found(
+  { orchestrator }: FileParts,
+  tenant: string,
+  id: string,
+): Promise<Orchestrated | null> {
+  try {
+    return await orchestrator.get(tenant, id);
+  } catch (error) {
+    if (error instanceof RuntimeError && error.code === "NOT_FOUND") return null;
+    throw error;
+  }
+}
+
+const idOf = (file: string): string => createHash("sha256").update(file).digest("hex").slice(0, 32);
+
+async function markOf({ tables }: FileParts, file: string): Promise<FileMark | null> {
+  return ((await tables.get(systemTenant, table, idOf(file)))?.value as FileMark) ?? null;
+}
+
+async function put({ tables }: FileParts, value: FileMark): Promise<void> {
+  await tables.write(systemTenant, [{ type: "put", table, id: idOf(value.file), value }]);
+}
+
+async function remove({ tables }: FileParts, file: string): Promise<void> {
+  await tables.write(systemTenant, [{ type: "remove", table, id: idOf(file) }]);
+}
+
+async function marksOf({ tables }: FileParts): Promise<readonly FileMark[]> {
+  const all: FileMark[] = [];
+  for (let after: string | undefined; ; ) {
+    const page = { limit: PAGE, ...(after === undefined ? {} : { after }) };
+    const rows = await tables.list(systemTenant, table, page);
+    all.push(...rows.map(({ value }) => value as FileMark));
+    after = rows.at(-1)?.id;
+    if (rows.length < PAGE) return all;
+  }
+}
+
+const callerIn = (tenant: string): Caller => ({
+  ...{ tenant, keyId: null, service: FILES_BY, role: "server" },
+});
