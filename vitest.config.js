@@ -42,6 +42,7 @@ const long = [
   "dist/test/e2e/ingest-kill.test.js",
   "dist/test/e2e/readme.test.js",
   "dist/test/e2e/tenants.test.js",
+  "dist/test/e2e/trigger-kill.test.js",
   "dist/test/runtime/kill.test.js",
   "dist/test/runtime/pool.test.js",
   "dist/test/runtime/testkit/simulation.test.js",

@@ -96,7 +96,7 @@ const scheduleFields = {
   cron: Type.Optional(
     text(
       triggerLimits.cronChars,
-      "Of `schedule`, one of three: five fields (minute, hour, day, month, weekday), or six with seconds first.",
+      "Of `schedule`, one of three: five fields (minute, hour, day, month, weekday), or six with seconds first. Where the hour is not `*` it names times of day: one that clocks show twice comes once, and one that they leave out comes when they have passed it.",
     ),
   ),
   every: Type.Optional(
@@ -272,7 +272,7 @@ export const triggerInput = Type.Object(
     is_active: Type.Optional(
       Type.Boolean({
         description:
-          "Default true. What happens meanwhile is skipped, and times that pass are not made up for.",
+          "Default true. What happens meanwhile is skipped, and times that pass are not made up for: the ledger has them as one row when it is active again.",
       }),
     ),
     ...scheduleFields,
@@ -282,7 +282,7 @@ export const triggerInput = Type.Object(
     concurrency: Type.Optional(
       Type.Union([Type.Literal("skip"), Type.Literal("queue"), Type.Literal("replace")], {
         description:
-          "What becomes of an occurrence while another one is at work: it is skipped, waits, or takes its place. Default `queue`; of a schedule `skip`.",
+          "What becomes of an occurrence while another one is at work: it is skipped, waits, or takes its place. Default `queue`; of a schedule `skip`, where `missed` is not `all`.",
       }),
     ),
     queue_max: Type.Optional(

@@ -48,6 +48,10 @@ export interface TriggerState {
   /** The schedule that `next` is of; null: none is followed. */
   readonly schedule: string | null;
   readonly next: Due | null;
+  /** Its schedule rests; `next` is the first time that is skipped. */
+  readonly isPaused?: boolean;
+  /** The latest nominal time that was looked at: no schedule brings it or one before it again. */
+  readonly throughMs?: number;
   /** What the clock showed last, ms. */
   readonly seenMs: number;
   readonly working: Working | null;
@@ -88,9 +92,10 @@ export interface TriggerView {
 
 /** How one is, by its state. */
 export function viewOf(state: TriggerState): TriggerView {
-  const { next, working, waiting, counts = {} } = state;
+  const { next, isPaused = false, working, waiting, counts = {} } = state;
+  const nextMs = isPaused ? null : (next?.dueMs ?? null);
   return {
-    ...{ nextMs: next?.dueMs ?? null, working: working?.row.id ?? null, waiting: waiting.length },
+    ...{ nextMs, working: working?.row.id ?? null, waiting: waiting.length },
     counts: { completed: 0, failed: 0, cancelled: 0, replaced: 0, skipped: 0, ...counts },
   };
 }

@@ -30,7 +30,9 @@ export function occur(
   if (record.is_active === false) return passed(state, row, "paused", turn);
   if ((row.depth ?? 0) > triggerLimits.eventDepth) return passed(state, row, "too-deep", turn);
   if (state.working === null) return start(state, record, row, turn);
-  const byDefault = record.type === "schedule" ? "skip" : "queue";
+  // Each of those that were missed can only run when they wait for each other.
+  const isPassing = record.type === "schedule" && record.missed !== "all";
+  const byDefault = isPassing ? "skip" : "queue";
   switch (record.concurrency ?? byDefault) {
     case "skip":
       return passed(state, row, "busy", turn);

@@ -4,6 +4,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { nextDue } from "../../../actors/triggers/schedule.ts";
+import { cronTimes } from "../../support/cron-model.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -90,6 +91,30 @@ test("from whatever moment one looks, also within an hour that comes twice, it i
       expect(nextDue(of, "tr_1", day + afterMs)?.atMs).toBe(wantedMs);
     }),
     { numRuns: 150 },
+  );
+});
+
+test("where clocks are set, times are those of a model that looks at every minute", () => {
+  const cron = fc
+    .tuple(
+      fc.constantFrom("", "", "0 ", "*/20 ", "10,40 "),
+      fc.constantFrom("*", "*/7", "*/20", "0", "30", "15,45", "5-50/15"),
+      fc.constantFrom("*", "*/2", "*/5", "2", "1-3", "0,2,23", "0-23"),
+      fc.constantFrom("* * *", "* * 1-5", "* * 0,6", "1-7 * 1", "* 3,10 *"),
+    )
+    .map(([second, minute, hour, days]) => `${second}${minute} ${hour} ${days}`);
+  fc.assert(
+    fc.property(place, cron, ([zone, day, aroundMs], text) => {
+      const fromMs = day + aroundMs - 20 * HOUR_MS;
+      const wanted = cronTimes(text, zone, fromMs, day + aroundMs + 20 * HOUR_MS).slice(0, 400);
+      let afterMs = fromMs;
+      const found = wanted.map(() => {
+        afterMs = nextDue({ cron: text, time_zone: zone }, "tr_1", afterMs)?.atMs ?? 0;
+        return afterMs;
+      });
+      expect(found).toEqual(wanted);
+    }),
+    { numRuns: 250 },
   );
 });
 

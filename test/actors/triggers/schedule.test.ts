@@ -34,6 +34,14 @@ test("a time that is left out when clocks go forward is when they have, and one 
   ]);
 });
 
+test("within an hour that comes twice what is behind it is the next, also on the hour", () => {
+  const of = { cron: "0,20 2,3 * * *", time_zone: "Europe/Berlin" };
+  expect(times(of, "2026-10-25T01:30:00Z", 2)).toEqual(["10-25T02:00", "10-25T02:20"]);
+  expect(times(of, "2026-03-29T00:30:00Z", 3)).toEqual([
+    ...["03-29T01:00", "03-29T01:20", "03-30T00:00"],
+  ]);
+});
+
 test("what comes each half hour does so when clocks are set, too", () => {
   const of = { cron: "*/30 * * * *", time_zone: "Europe/Berlin" };
   const all = times(of, "2026-10-24T22:00:00Z", 12);

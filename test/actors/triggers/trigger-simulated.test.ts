@@ -41,7 +41,39 @@ test("the same record set again changes nothing, another schedule begins anew, a
   expect(one.ledger().length).toBe(2);
   await one.set({ every: 60 });
   await one.system.schedule.advance(3 * MINUTE_MS);
-  expect(one.ledger().length).toBe(5);
+  // What passed while it rested is one row.
+  expect(one.ledger()[2]).toMatchObject({ state: "skipped", why: "paused", count: 24 });
+  expect(one.ledger().length).toBe(6);
+});
+
+test("after a clock that was set back no change of the schedule brings a time again", async () => {
+  const one = new TriggerWorld();
+  await one.start({ cron: "0 * * * *" });
+  await one.system.schedule.advance(4 * HOUR_MS);
+  one.system.schedule.jump(-3 * HOUR_MS);
+  await one.set({ cron: "0 * * * *", is_active: false });
+  await one.set({ cron: "0 * * * *" });
+  await one.set({ cron: "0 * * * *", time_zone: "Asia/Tokyo" });
+  await one.set({ cron: "0 * * * *", jitter: 5 });
+  await one.set({ every: 1_800 });
+  await one.system.schedule.advance(5 * HOUR_MS);
+
+  const at = one.ledger().map(({ atMs }) => atMs);
+  expect(at.length).toBeGreaterThan(6);
+  expect(at).toEqual([...new Set(at)].sort((a, b) => a - b));
+});
+
+test("what is due when its schedule is changed is begun by what it was, also where it is put off by jitter", async () => {
+  const one = new TriggerWorld();
+  await one.start({ cron: "0 * * * *", jitter: 3_600 });
+  const { schedule } = one.system;
+  const hourMs = Math.ceil(schedule.nowMs / HOUR_MS) * HOUR_MS;
+  await schedule.advance(hourMs + 1_000 - schedule.nowMs);
+  expect(one.ledger()).toEqual([]);
+  await one.set({ cron: "0 0 1 1 *" });
+  await schedule.advance(MINUTE_MS);
+
+  expect(one.ledger()).toMatchObject([{ atMs: hourMs, state: "completed", lateMs: 0 }]);
 });
 
 async function down(one: TriggerWorld, ms: number): Promise<void> {
@@ -71,7 +103,7 @@ test.each([
 
 test("missed: all runs each, one after the other where they queue", async () => {
   const one = new TriggerWorld();
-  await one.start({ ...minute, missed: "all", concurrency: "queue" });
+  await one.start({ ...minute, missed: "all" });
   await one.system.schedule.advance(MINUTE_MS);
   await down(one, 10 * MINUTE_MS);
   await one.system.schedule.advance(MINUTE_MS);
