@@ -137,7 +137,7 @@ const filesMax: Readonly<Record<string, number>> = {
   // What a traceparent of a request is.
   "actors/trace": 2,
   // In the catalog of workers, with what main says to triggers, and what tells those that listen.
-  "actors/triggers": 15,
+  "actors/triggers": 16,
   // With what begins the log files of agents, where there are any.
   adapters: 65,
   "adapters/a2a": 3,
