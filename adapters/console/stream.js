@@ -165,6 +165,10 @@ function* ofFrame(frame) {
     if (event?.type === "routing") yield { routing: event.routing_info };
     if (event?.type === "sources") yield { sources: event.sources };
     if (event?.type === "notice") yield { notice: event.text };
+    if (event?.type === "waiting_for_target")
+      yield { notice: "A target is away: the answer goes on when it is back." };
+    if (event?.type === "target_settled" && event.outcome === "back")
+      yield { notice: "The target is back." };
   }
   if (frame.type !== "end") return;
   if (frame.reply) yield { end: frame.reply };

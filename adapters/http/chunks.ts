@@ -48,6 +48,10 @@ interface State {
   lastId: string;
 }
 
+/** Said while an answer waits for a target, and when it goes on. */
+const AWAY = "A target is away: the answer goes on when it is back.";
+const BACK = "The target is back.";
+
 type Choice = { readonly delta: object; readonly finish_reason: string | null };
 
 /** A writer for one connection. */
@@ -89,11 +93,20 @@ function eventsOf(style: ChunkStyle, state: State, told: Told): readonly SseEven
   }
 }
 
-/** What an answer rests on is a chunk without text, before the text. */
+/** What an answer rests on, and that it waits for a target, are chunks without text. */
 function chatEvents(style: ChunkStyle, state: State, event: ChatEvent): readonly SseEvent[] {
   if (event.type === "client_tool_call") return callEvents(style, state, event);
+  if (event.type === "waiting_for_target") return besideText(style, state, { notice: AWAY });
+  if (event.type === "target_settled" && event.outcome === "back") {
+    return besideText(style, state, { notice: BACK });
+  }
   if (event.type !== "sources") return roleOf(style, state, event);
   const { type: _, ...extra } = event;
+  return besideText(style, state, extra);
+}
+
+/** A chunk without text. */
+function besideText(style: ChunkStyle, state: State, extra: object): readonly SseEvent[] {
   const role = state.hasRole ? [] : [roleEvent(style, state, style.first())];
   return [...role, chunkEvent(style, state, { delta: {}, finish_reason: null }, extra)];
 }

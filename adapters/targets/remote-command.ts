@@ -13,6 +13,16 @@ export const REMOTE_SHELL = `exec /bin/sh -c 'IFS= read -r l; eval "$(printf %b 
 const GO = "go";
 export const GO_LINE = `${GO}\n`;
 
+/**
+ * Ends the group once the connection is gone: the process of sshd that has started the shell ends with it. It is no child
+ * of the command, which may wait for all of its own.
+ */
+const WATCH = [
+  'kill -0 "$PPID" 2>/dev/null && (',
+  '( while kill -0 "$PPID"; do sleep 1; done; kill -9 -$$ ) </dev/null >/dev/null 2>&1 &',
+  ")",
+].join("\n");
+
 /** Characters of such a line. */
 const LINE_CHARS_MAX = 400_000;
 
@@ -34,7 +44,7 @@ export function remoteCommand(
   const exports = Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)}`);
   // Until it is told to go on, nothing has begun: whoever hears no more of it knows that.
   const begin = `echo "${mark} $$"\nIFS= read -r g && [ "$g" = ${GO} ] || exit 1`;
-  const script = [cd, ...exports, begin, `exec ${argv.map(quoted).join(" ")}`].join("\n");
+  const script = [cd, begin, WATCH, ...exports, `exec ${argv.map(quoted).join(" ")}`].join("\n");
   const line = `${encoded(script)}\n`;
   if (line.length <= LINE_CHARS_MAX) return { line, mark };
   const message = `A command has at most ${LINE_CHARS_MAX} characters, as it is sent.`;

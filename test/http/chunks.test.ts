@@ -135,6 +135,27 @@ test("what an answer rests on is a chunk before its text, and so is that there i
   expect(none).toMatchObject({ sources: [], nothing_relevant: true });
 });
 
+test("an answer that waits for a target says so, and that it goes on", () => {
+  const told = (at: number, event: object): Frame => ({
+    ...{ type: "event", id: `${run}:target:${at}:0`, run },
+    event,
+  });
+  const id = "tw_1";
+  const away = { type: "waiting_for_target", id, run_id: run, target: "tg_1", reason: "Away." };
+  const writer = createChunkWriter(style());
+
+  const events = writer.take([
+    told(1, { ...away, expires_at: "2030-01-01T00:00:00.000Z" }),
+    told(2, { type: "target_settled", id, target: "tg_1", outcome: "back" }),
+    ...[truth(answer), ended],
+  ]);
+
+  const notices = events
+    .map(({ data }) => (data === "[DONE]" ? {} : JSON.parse(data)))
+    .flatMap(({ notice }) => notice ?? []);
+  expect(notices).toEqual([expect.stringContaining("away"), expect.stringContaining("back")]);
+});
+
 test("a viewer that resumes gets exactly the rest of the text and no second role", () => {
   const after = `${run}:model:1@2:1:7`;
   const writer = createChunkWriter(style({ after }));

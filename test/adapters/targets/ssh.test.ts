@@ -1,6 +1,7 @@
 // The target that is another machine, against a real ssh server: what arrives there, what proves it, and how commands
 // end. Without an ssh server these tests skip.
 
+import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,6 +64,10 @@ const isAlive = async (pid: string): Promise<boolean> =>
     (found) => !/\) Z /.test(found),
     () => false,
   );
+
+/** Of a module of targets, for a program's text. */
+const moduleAt = (name: string): string =>
+  JSON.stringify(new URL(`../../../adapters/targets/${name}.js`, import.meta.url).href);
 
 withSshd("any arguments, variables and input arrive as they are", async () => {
   const far = target();
@@ -219,3 +224,34 @@ withSshd(
     expect(back.out).toBe("back\n");
   },
 );
+
+withSshd("what a server that is killed has begun there ends there", async () => {
+  const script = `
+    import { Line } from ${moduleAt("line")};
+    import { sshSpawner } from ${moduleAt("ssh")};
+    import { sshMaster } from ${moduleAt("ssh-master")};
+    import { processLedger } from ${moduleAt("process-ledger")};
+    const own = { name: "t", config: ${JSON.stringify(sshd.config)}, env: { PATH: process.env.PATH },
+      ledger: processLedger(${JSON.stringify(join(data, "killed"))}) };
+    const options = { ...own, data: ${JSON.stringify(data)}, privateKey: process.env.PRIVATE_KEY };
+    const far = sshSpawner({ ...own, line: new Line(1), master: sshMaster(options) });
+    const argv = ["sh", "-c", "sleep 1000 & echo $!; echo $$; wait"];
+    const child = await far.start({ argv }, new AbortController().signal);
+    child.stdout.pipe(process.stdout);
+  `;
+  const server = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    env: { ...process.env, PRIVATE_KEY: sshd.privateKey },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let said = "";
+  server.stdout.on("data", (piece: Buffer) => {
+    said += piece.toString();
+  });
+  await vi.waitFor(() => expect(said.trim().split("\n")).toHaveLength(2), 10_000);
+
+  server.kill("SIGKILL");
+
+  for (const pid of said.trim().split("\n")) {
+    await vi.waitFor(async () => expect(await isAlive(pid)).toBe(false), 10_000);
+  }
+});
