@@ -15,32 +15,17 @@ import {
   type WorkTerms,
 } from "../../actors/engines/works.ts";
 import { type Prices, spendMicros } from "../../actors/money/catalogue.ts";
-import type { EngineInput } from "../../actors/records/engine.ts";
-import type { ResourceRecord } from "../../actors/records/resource.ts";
 import type { TargetInput } from "../../actors/records/target.ts";
 import type { Web } from "../../actors/web.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { createRedactor } from "../redaction.ts";
+import type { Found, FoundEngine } from "../targets/found.ts";
 import type { Spawner } from "../targets/spawner.ts";
 import { codeAgentDriver } from "./code-agent.ts";
 import type { Driver, WorkPrices } from "./driver.ts";
 import { managedAgentDriver } from "./managed-agent.ts";
 import { PluginPool } from "./plugin-pool.ts";
 import { createWorks, type PlannedWork } from "./works.ts";
-
-/** A record, and whose it is. */
-export interface Found<Input> {
-  readonly record: ResourceRecord<Input>;
-  readonly owner: string;
-}
-
-/** What work is done by. */
-export interface FoundEngine {
-  readonly engine: Found<EngineInput>;
-  readonly target: Found<TargetInput>;
-  /** Whether the engine's own record names the target: what is secret of the engine may go there. */
-  readonly isOwnTarget: boolean;
-}
 
 /** What they need. */
 export interface EnginesOptions {

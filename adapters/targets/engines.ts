@@ -20,7 +20,7 @@ import type { EngineInput } from "../../actors/records/engine.ts";
 import type { TargetInput } from "../../actors/records/target.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Tables } from "../../runtime/system.ts";
-import { type Found, findEngine, findTarget } from "./found.ts";
+import { type Found, findEngine, findPlace, findTarget } from "./found.ts";
 import { folderBelow, pathBelow, workFolder } from "./local.ts";
 import type { Machines } from "./machines.ts";
 import { type BoundedCommand, runCommand } from "./run-command.ts";
@@ -42,10 +42,11 @@ export function createEngineCalls(options: EngineHostOptions): Omit<Engines, "aw
     offered: async ({ tenant, engine }) =>
       offeredOf((await findEngine(tables, { tenant, id: engine })).record),
     operate: async (call, signal = never) => {
-      const engine = await findEngine(tables, { tenant: call.tenant, id: call.engine });
+      const { tenant, engine: id } = call;
+      const place = { tenant, engine: id, target: call.target ?? undefined };
+      const { engine, target } = await findPlace(tables, place);
       const command = commandOf(engine.record, call.command);
       await checkArguments(command, call.arguments);
-      const target = await targetOf(options, engine, call);
       const { secrets = {} } = engine.record;
       const bounded = await boundedOf(target.record, command, call);
       const env = { ...secrets, ...command.variables };
@@ -106,19 +107,6 @@ async function checkArguments(
   if (checked.ok) return;
   const { pointer, reason } = checked;
   throw new RuntimeError("INVALID", `The arguments do not fit. ${reason}`, { pointer });
-}
-
-/** Whoever is granted an engine works where its owner says; elsewhere where the tenant itself may. */
-async function targetOf(
-  { tables }: EngineHostOptions,
-  { record, owner }: Found<EngineInput>,
-  { tenant, target }: OperateCall,
-): Promise<Found<TargetInput>> {
-  if (target !== null) return await findTarget(tables, { tenant, id: target });
-  if (record.target !== undefined) {
-    return await findTarget(tables, { tenant: owner, id: record.target });
-  }
-  throw new RuntimeError("INVALID", `Neither the tool nor engine ${record.name} has a target.`);
 }
 
 async function boundedOf(

@@ -27,6 +27,46 @@ export async function findTarget(tables: Pick<Tables, "get">, of: Of): Promise<F
   return await found<TargetInput>(tables, of, { table: "targets", name: "Target", prefix: "tg_" });
 }
 
+/** What work is done by. */
+export interface FoundEngine {
+  readonly engine: Found<EngineInput>;
+  readonly target: Found<TargetInput>;
+  /** Whether the engine's own record names the target: what is secret of the engine may go there. */
+  readonly isOwnTarget: boolean;
+}
+
+/**
+ * An engine, and where it works: whoever is granted one works where its owner says; elsewhere where the tenant itself may.
+ * @throws as the others; INVALID where nobody says where; FORBIDDEN where secrets of the engine would go elsewhere.
+ */
+export async function findPlace(
+  tables: Pick<Tables, "get">,
+  { tenant, engine: id, target: asked }: Asked,
+): Promise<FoundEngine> {
+  const engine = await findEngine(tables, { tenant, id });
+  const { name, type, target: own, secrets = {} } = engine.record;
+  const place = asked ?? own;
+  if (place === undefined) {
+    throw new RuntimeError("INVALID", `Neither the tool or agent nor engine ${name} has a target.`);
+  }
+  const isOwnTarget = place === own;
+  // Whoever has a shell on a machine reads the variables of what runs there. Keys of agents elsewhere stay away by themselves.
+  const isExposed = type !== "managed_agent" && Object.keys(secrets).length > 0;
+  if (!isOwnTarget && isExposed && tenant !== engine.owner) {
+    const message = `Engine ${name} has secrets: it works for others on its own target alone.`;
+    throw new RuntimeError("FORBIDDEN", message);
+  }
+  const by = isOwnTarget ? engine.owner : tenant;
+  return { engine, isOwnTarget, target: await findTarget(tables, { tenant: by, id: place }) };
+}
+
+interface Asked {
+  readonly tenant: string;
+  readonly engine: string;
+  /** Default: that of the engine. */
+  readonly target?: string | undefined;
+}
+
 async function found<Input extends Granted & { readonly is_active?: boolean | undefined }>(
   tables: Pick<Tables, "get">,
   { tenant, id }: Of,

@@ -95,6 +95,7 @@ beforeAll(async () => {
   const engine = { id: "en_ops", name: "Ops", type: "direct_ops", target: "tg_here" };
   const secrets = { TOKEN: "s-1" };
   put("engines", { ...engine, config: { commands }, secrets, granted_to: ["tn_friend"] });
+  put("engines", { ...engine, id: "en_open", config: { commands }, granted_to: ["tn_friend"] });
   const data = join(root, "data");
   const own: Fields = {
     PATH: "/usr/bin:/bin",
@@ -245,10 +246,35 @@ test("whom an engine is granted to works where it does, and nowhere else of the 
   const friend = { tenant: "tn_friend" };
 
   expect(said(await operate("say", { a: "a" }, friend))).toEqual(["a"]);
-  const elsewhere = { ...friend, target: "tg_here" };
-  await expect(operate("say", { a: "a" }, elsewhere)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  const open = { ...friend, engine: "en_open" };
+  expect(said(await operate("say", { a: "a" }, { ...open, target: "tg_shell" }))).toEqual(["a"]);
+  const elsewhere = operate("say", { a: "a" }, { ...open, target: "tg_gone" });
+  await expect(elsewhere).rejects.toMatchObject({ code: "NOT_FOUND" });
   const stranger = { tenant: "tn_stranger" };
   await expect(operate("say", { a: "a" }, stranger)).rejects.toMatchObject({ code: "NOT_FOUND" });
+});
+
+test("an engine's secrets go to no machine that somebody else names", async () => {
+  const elsewhere = { tenant: "tn_friend", target: "tg_shell" };
+
+  const refused = operate("say", { a: "a" }, elsewhere);
+
+  await expect(refused).rejects.toMatchObject({ code: "FORBIDDEN" });
+  expect(said(await operate("say", { a: "a" }, { target: "tg_shell" }))).toEqual(["a"]);
+});
+
+test("what is taken back or switched off is refused from the next call on", async () => {
+  const call = () => operate("say", { a: "a" }, { tenant: "tn_friend", engine: "en_open" });
+  const key = `${home}/engines/en_open`;
+  const row = rows.get(key) as { readonly record: Fields };
+  const change = (more: Fields) => rows.set(key, { ...row, record: { ...row.record, ...more } });
+
+  expect((await call()).ok).toBe(true);
+  change({ granted_to: ["tn_other"] });
+  await expect(call()).rejects.toMatchObject({ code: "NOT_FOUND" });
+  change({ is_active: false });
+  await expect(call()).rejects.toMatchObject({ code: "FORBIDDEN" });
+  rows.set(key, row);
 });
 
 test("a shell runs where its operator says so, for whom it is granted", async () => {
