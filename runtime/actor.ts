@@ -222,7 +222,7 @@ export interface StepOptions<T> {
 export interface ChildSpec {
   readonly kind: string;
   readonly input: Data;
-  /** At most the time its parent has left. Default 600,000. */
+  /** At most the time its parent has left, which is the default. */
   readonly timeoutMs?: number;
   /** What it shows is no part of the answer: `isAside` of its id and of those below it. Default false. */
   readonly aside?: boolean;

@@ -21,9 +21,9 @@ export class Pauses {
 
   /**
    * For how long the run has stood still and will, ms. A wait that lasts counts to its timeout, or to now
-   * when nobody was there to end it: as long as it lasts, no deadline passes.
+   * when nobody was there to end it: as long as it lasts, no deadline passes. @param isSoFar it counts to now.
    */
-  countedMs(nowMs: () => number): number {
+  countedMs(nowMs: () => number, isSoFar = false): number {
     if (this.#pauses.length === 0) return 0;
     const now = nowMs();
     let countedMs = 0;
@@ -31,7 +31,7 @@ export class Pauses {
     for (const { sinceMs, untilMs, endMs } of this.#pauses.toSorted(
       (a, b) => a.sinceMs - b.sinceMs,
     )) {
-      const end = endMs ?? Math.max(untilMs, now);
+      const end = endMs ?? (isSoFar ? now : Math.max(untilMs, now));
       countedMs += Math.max(0, end - Math.max(sinceMs, toMs));
       toMs = Math.max(toMs, end);
     }

@@ -24,7 +24,6 @@ import { perform, type StepPlan } from "./step.ts";
 import { fail, goesOn, keep } from "./step-end.ts";
 
 const ASK_TIMEOUT_MS = 30_000;
-const CHILD_TIMEOUT_MS = 600_000;
 const KEY_CHARS_MAX = 200;
 
 /** Never resolves: the run was dropped and will be called again elsewhere. */
@@ -90,8 +89,9 @@ export class Context implements RunContext<Data> {
     checkGiven({ run: this.id, what: "input of child", key }, spec.input);
     if (known && this.#run.stopped) await this.#run.endBelow(known, this.#start);
     await this.#begin(key);
-    const limitMs = tree.engine.options.clock.now() + (spec.timeoutMs ?? CHILD_TIMEOUT_MS);
-    const deadlineMs = Math.min(this.#run.deadlineMs, limitMs);
+    const { timeoutMs = Number.POSITIVE_INFINITY } = spec;
+    const limitMs = tree.engine.options.clock.now() + timeoutMs;
+    const deadlineMs = Math.min(this.#run.childDeadlineMs, limitMs);
     const { kind, input, aside = false } = spec;
     const child = known ?? tree.addChild(this.#run, key, { kind, input, deadlineMs }, aside);
     if (!known) spec.onStart?.(child.id);

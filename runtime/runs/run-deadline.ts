@@ -40,7 +40,12 @@ export class RunDeadline {
   }
 }
 
-/** Ends a run as `expired`. */
+/** Ends a run as `expired`: where the time of one above it is over too, that one, which names its own limit. */
 export function expire(run: Run): void {
-  run.stop("expired", run.lateness);
+  const { deadlineMs } = run;
+  let late = run;
+  for (let above = run.parent; above !== null; above = above.parent) {
+    if (above.deadlineMs <= deadlineMs) late = above;
+  }
+  late.stop("expired", late.lateness);
 }

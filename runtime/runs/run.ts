@@ -152,6 +152,13 @@ export class Run {
     return Math.min(this.#givenDeadlineMs, untilMs) + this.pausedMs;
   }
 
+  /** Until when a run that it starts now may work: one that is no part of its waits has no more than it. */
+  get childDeadlineMs(): number {
+    const { untilMs = Number.POSITIVE_INFINITY } = this.#limit ?? {};
+    const stoodMs = this.#pauses.countedMs(() => this.tree.engine.options.clock.now(), true);
+    return Math.min(this.#givenDeadlineMs, untilMs) + stoodMs;
+  }
+
   /** Ends no later than then, time that stood still not counted, and with this error. */
   limitTime(untilMs: number, error: RuntimeError): void {
     this.#limit = { untilMs, error };
