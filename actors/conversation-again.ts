@@ -4,11 +4,14 @@
 
 import type { Fork, Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
+import { runMsOf } from "./constraints/run-time.ts";
 import type { ConversationState, Entry } from "./conversation-state.ts";
 import { limits } from "./limits.ts";
+import { enterLine, isLined, linesOf, takeLines, waitsInLine } from "./lines/waiting.ts";
 import { limitRun } from "./money/lines.ts";
 import type { ChatAccepted, ChatMessage } from "./records/conversation.ts";
 import { takeCharge } from "./reply.ts";
+import { accepting } from "./targets.ts";
 import type { TurnInput } from "./turn-input.ts";
 
 /** What the conversation is told. */
@@ -39,16 +42,24 @@ export function again(
   }
   const charged = takeCharge(turn, message.priceMicros, message.charges);
   const { kind, input, from, way, stream } = message;
+  // As its target is now; one that is gone limits nothing.
+  const { root } = addressParts(turn.self);
+  const target = accepting(input.agent, turn.loaded["target"], root) ?? { agent: null };
+  const lined = linesOf(target, undefined);
   const run = turn.startRun({
     kind,
     input: { ...input, stream },
-    timeoutMs: message.timeoutMs ?? limits.runMs,
+    timeoutMs: runMsOf(target, message.timeoutMs),
     fork: from,
+    ...(isLined(lined) && { held: true }),
   });
+  takeLines(turn, lined);
   const { maxSpendMicros } = input;
   limitRun(turn, run, maxSpendMicros);
-  const entry: Entry = {
+  const made: Entry = {
     run,
+    ...lined,
+    isAgain: true,
     ...(maxSpendMicros !== undefined && { maxSpendMicros }),
     version: input.version,
     sequences: input.sequences,
@@ -59,12 +70,14 @@ export function again(
     ...(Object.keys(charged).length > 0 && { charged }),
     ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
   };
+  const entry = enterLine(turn, made) ?? made;
   const accepted: ChatAccepted = {
     run,
-    conversation_key: addressParts(turn.self).root,
+    conversation_key: root,
     message_id: turn.newId("ms"),
     agent_version: input.version,
     model: "",
+    ...(waitsInLine(entry) && { queued: true }),
   };
   turn.reply(accepted, { follow: run });
   if (way === "fork") return { ...state, forks: [...(state.forks ?? []), entry] };

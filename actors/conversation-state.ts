@@ -38,6 +38,8 @@ export interface Entry extends Lined {
   readonly interrupted?: boolean;
   /** Set when another run has answered it; it only repeats that answer. */
   readonly adopted?: boolean;
+  /** It goes on with, or beside, an earlier run, whose input it has. */
+  readonly isAgain?: true;
   /** It is counted among what its tenant has under way. */
   readonly isCounted?: true;
 }

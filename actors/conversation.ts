@@ -110,7 +110,11 @@ function reads(
     const listeners = agent === null ? {} : { listeners: listenersRead(agent) };
     return { ...listeners, ...withheldReads(message, state) };
   }
-  if (message.type === "again") return chargeReads(message.charges);
+  if (message.type === "again") {
+    const { agent: id } = message.input;
+    const target: ReadRequest = { type: "row", table: targetPlace(id).current, id };
+    return { target, ...chargeReads(message.charges) };
+  }
   if (message.type === "purge") return { rows: { type: "records", limit: limits.purgeRecords } };
   return {};
 }
@@ -331,13 +335,17 @@ function isQueued({ current, waiting }: ConversationState, run: string): boolean
 
 /** The run that waited in a line goes on: into the next one, or it begins. */
 function goOn(state: ConversationState, message: Go, turn: Turn): ConversationState {
-  const { current } = state;
-  const next = current === null ? undefined : passedLine(turn, current, message);
-  if (current === null || next === undefined) return state;
-  if (next !== null) return { ...state, current: next };
-  turn.releaseRun(current.run, inputOf(state, current));
-  tellBegun(turn, current);
-  return { ...state, current: { ...current, passed: current.lines?.length ?? 0 } };
+  const { current, forks = [] } = state;
+  const one = [current, ...forks].find((entry) => entry?.run === message.run);
+  const next = one == null ? undefined : passedLine(turn, one, message);
+  if (one == null || next === undefined) return state;
+  if (next === null) {
+    turn.releaseRun(one.run, one.isAgain ? undefined : inputOf(state, one));
+    tellBegun(turn, one);
+  }
+  const entry = next ?? { ...one, passed: one.lines?.length ?? 0 };
+  if (one === current) return { ...state, current: entry };
+  return { ...state, forks: forks.map((fork) => (fork === one ? entry : fork)) };
 }
 
 function runOf(state: ConversationState, sequence: number): string {

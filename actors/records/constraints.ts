@@ -1,6 +1,7 @@
 // What an agent's runs are kept within, each with everything below it: sub-agents, tools that delegate,
 // handoffs. Which hosts they may reach, and how many there may be at once.
 
+import type { ErrorData } from "../../runtime/errors.ts";
 import { type Static, Type } from "../schema.ts";
 
 /** Bounds of the limits themselves. */
@@ -113,3 +114,10 @@ export interface LimitScope {
 
 /** Lists of hosts, each of which has to name whatever is reached. */
 export type DomainLists = readonly (readonly string[])[];
+
+/** Of an error that is a limit's, which one it was: as every door shows it. */
+export function reachedConstraint({ code, details }: Pick<ErrorData, "code" | "details">): {
+  readonly constraint?: object;
+} {
+  return code === "LIMIT_REACHED" && details !== undefined ? { constraint: details } : {};
+}

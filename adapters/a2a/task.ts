@@ -2,6 +2,7 @@
 
 import { type Artifact, type Message, type Part, Role, type Task, TaskState } from "@a2a-js/sdk";
 import type { Approval } from "../../actors/records/approval.ts";
+import { reachedConstraint } from "../../actors/records/constraints.ts";
 import type { ChatReply, MessageRecord } from "../../actors/records/conversation.ts";
 import { addressParts } from "../../runtime/address.ts";
 import { type ErrorData, toldOfRun } from "../../runtime/errors.ts";
@@ -60,6 +61,12 @@ export function contextOf(row: RunRow): string | null {
   return kind === "conversation" ? root : null;
 }
 
+/** How a run ended that did not complete. */
+interface Ended {
+  readonly error: ErrorData;
+  readonly shown: string;
+}
+
 /** The task. */
 export function taskOf({
   row,
@@ -72,7 +79,7 @@ export function taskOf({
   const of = { taskId: row.id, contextId };
   const asking = approvals.length > 0 ? "decision" : account === null ? null : "account";
   const state = stateOf(row.status, asking);
-  const error = (row.outcome as { readonly error?: ErrorData } | null)?.error;
+  const { error, shown = "" } = (row.outcome ?? {}) as Partial<Ended>;
   const [approval] = approvals;
   const message =
     state === TaskState.TASK_STATE_INPUT_REQUIRED && approval !== undefined
@@ -83,11 +90,13 @@ export function taskOf({
           ? undefined
           : failure(of, error);
   const reply = row.status === "completed" ? (row.reply as ChatReply | null) : null;
+  // Of an answer that was cut, what there was of it.
+  const answer = reply ?? (shown === "" ? null : { response: shown });
   return {
     id: row.id,
     contextId,
     status: { state, message, timestamp: new Date(row.endedAt ?? row.startedAt).toISOString() },
-    artifacts: withArtifacts && reply !== null ? [answerOf(reply)] : [],
+    artifacts: withArtifacts && answer !== null ? [answerOf(answer)] : [],
     history: (history ?? []).map((record) => messageOf(of, record)),
     metadata: undefined,
   };
@@ -159,7 +168,8 @@ export function connectRequest(
 /** Why a task failed, as its tenant is told. */
 export function failure(of: Of, error: ErrorData): Message {
   const { code, message } = toldOfRun(error, of.taskId);
-  return agentMessage(of, `${of.taskId}-error`, [textPart(message), dataPart({ code })]);
+  const data = { code, ...reachedConstraint(error) };
+  return agentMessage(of, `${of.taskId}-error`, [textPart(message), dataPart(data)]);
 }
 
 function agentMessage(of: Of, messageId: string, parts: Part[]): Message {

@@ -2,6 +2,7 @@
 // RFC 9457 problem details, OpenAI's or Anthropic's error object). An error says its code, a sentence and, for a
 // wrong body, the RFC 6901 pointer; never a stack, and of INTERNAL not even the message.
 
+import { reachedConstraint } from "../../actors/records/constraints.ts";
 import { type ErrorData, errorTable, toldError } from "../../runtime/errors.ts";
 import { anthropicError, anthropicStatus } from "./anthropic/errors.ts";
 import type { ErrorStyle, RouteContext } from "./route.ts";
@@ -120,6 +121,7 @@ export function errorBody(error: ErrorData, place: ErrorPlace): unknown {
           type: openaiType(error),
           param: openaiParam(error),
           code: openaiCode(error),
+          ...reachedConstraint(error),
         },
       };
     case "rpc-status":
@@ -128,7 +130,8 @@ export function errorBody(error: ErrorData, place: ErrorPlace): unknown {
       return rpcBody(error);
     case "anthropic": {
       const { requestId } = place;
-      return anthropicError(error, { message: messageOf(error), place: placeOf(error), requestId });
+      const found = { ...placeOf(error), ...reachedConstraint(error) };
+      return anthropicError(error, { message: messageOf(error), place: found, requestId });
     }
     case "problem":
       return {
@@ -190,11 +193,8 @@ export function limitOf(error: ErrorData): {
   readonly limit?: object;
   readonly constraint?: object;
 } {
-  if (error.code === "LIMIT_REACHED" && error.details !== undefined) {
-    return { constraint: error.details };
-  }
   const limit = error.code === "BUDGET_EXHAUSTED" ? error.details?.["limit"] : undefined;
-  return typeof limit === "object" && limit !== null ? { limit } : {};
+  return typeof limit === "object" && limit !== null ? { limit } : reachedConstraint(error);
 }
 
 /** Which guardrail has blocked it, and what it has found. */

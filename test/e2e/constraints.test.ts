@@ -1,7 +1,9 @@
 // Constraints of agents in the real process, with a provider on its real wire: each of them ends a run while it
 // is at work, keeps what was written, and is named by the end.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { joinRecord, type RecordItem } from "../../actors/run-record.ts";
 import { replayRecord } from "../../adapters/replay/replay.ts";
 import type { ProviderCall } from "../support/fake-provider-call.ts";
@@ -167,6 +169,112 @@ test("the last event of a stream and the log of the agent name the limit", async
 
   expect(frames.at(-1)?.data).toContain('"limit":"max_steps"');
   expect(JSON.stringify(logs.body.data)).toContain("max_steps");
+});
+
+test("each protocol names the limit, whole and in streams, and says once what was written", async () => {
+  const agent = await agentWith({ max_steps: 2 }, { tools: [{ tool: "calculator" }] });
+  product.provider.otherwise({ text: "Once more.", tools: [sum] });
+  const model = `agent:${agent}`;
+  const messages = [{ role: "user", content: "Go." }];
+  const message = { messageId: "m", role: "ROLE_USER", parts: [{ text: "Go." }] };
+  const rpc = (method: string) => ({ jsonrpc: "2.0", id: 1, method, params: { message } });
+  const headers = { "A2A-Version": "1.0" };
+  const limit = '"constraint":{"limit":"max_steps","value":2,"used":2';
+  const written = "Once more.\n\nOnce more.";
+  const ways: readonly (readonly [string, object, object?])[] = [
+    ["/v1/proxy/core-agent-chat", { agent_key: agent, message: "Go." }],
+    ["/v1/chat/completions", { model, messages }],
+    ["/v1/responses", { model, input: "Go." }],
+    ["/v1/messages", { model, messages, max_tokens: 100 }],
+    [`/a2a/${agent}`, rpc("SendMessage"), headers],
+  ];
+  for (const [path, body, more = {}] of ways) {
+    const whole = await product.call("POST", path, body, { headers: more as never });
+    expect(JSON.stringify(whole.body), path).toContain(limit);
+    const asked = path.startsWith("/a2a")
+      ? { ...rpc("SendStreamingMessage"), params: { message: { ...message, messageId: "n" } } }
+      : { ...body, stream: true };
+    const frames = await (
+      await product.events("POST", path, asked, { headers: more as never })
+    ).rest();
+    expect(frames.at(-1)?.data, path).toContain(limit);
+    if (!path.endsWith("responses")) continue;
+    const all = frames.map(({ data }) => JSON.parse(data));
+    expect(all.flatMap(({ delta }) => delta ?? []).join("")).toBe(written);
+    const { response } = all.at(-1);
+    expect(response.output[0].content[0].text).toBe(written);
+    expect((await runOf(response.run_id)).partial).toBe(written);
+  }
+  const { body: task } = await product.call("POST", `/a2a/${agent}`, rpc("SendMessage"), {
+    headers,
+  });
+  expect(task.result.task.artifacts[0].parts[0].text).toBe(written);
+});
+
+test("a team and a workflow end with the limit of the agent that they have asked", async () => {
+  const agent = await agentWith({ max_steps: 1 }, { tools: [{ tool: "calculator" }] });
+  product.provider.otherwise({ text: "Once.", tools: [sum] });
+  const { body: team } = await product.call("POST", "/v2/teams", {
+    ...{ name: "T", mode: "coordinate", on_member_failure: "fail" },
+    members: [{ agent, name: "w" }],
+  });
+  const nodes = [
+    { id: "a", type: "agent", ref: agent },
+    { id: "end", type: "end" },
+  ];
+  const graph_definition = { nodes, edges: [{ from: "a", to: "end" }] };
+  const flow = await product.call("POST", "/v2/workflows", { name: "F", graph_definition });
+  const answers = [
+    await product.call("POST", `/v2/teams/${team.id}/runs`, { input: "Go." }),
+    await product.call("POST", `/v2/workflows/${flow.body.id}/runs`, { input: {} }),
+  ];
+
+  for (const { status, body } of answers) {
+    expect([status, body.code]).toEqual([402, "LIMIT_REACHED"]);
+    expect(body.constraint).toMatchObject({ limit: "max_steps", agent_key: agent });
+    const [root = ""] = body.constraint.run.split(".");
+    expect(await runOf(root)).toMatchObject({ status: "exhausted", partial: expect.any(String) });
+  }
+});
+
+test("max_runtime cuts a tool at work, and does not count the wait for a person, over a restart too", async () => {
+  const sockets = new Set<string>();
+  const server = createServer(({ socket }) => {
+    sockets.add("open");
+    socket.on("close", () => sockets.clear());
+  });
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await new Promise<void>((listening) => void server.listen(0, "127.0.0.1", listening));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const tool = { tool: "http_request", permissions: ["network", "read"] };
+  const agent = await agentWith(
+    { max_runtime: 1 },
+    { tools: [{ ...tool, requires_confirmation: true }] },
+  );
+  const get = { name: "http_request", arguments: { url, method: "GET" } };
+  product.provider.otherwise({ text: "I read.", tools: [get] });
+  const body = { input: "Read.", mode: "background" };
+  const { id } = (await product.call("POST", `/v2/agents/${agent}/runs`, body)).body;
+  await expect.poll(async () => (await runOf(id)).status).toBe("waiting");
+  await product.kill();
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  await product.start();
+
+  expect((await runOf(id)).status).toBe("waiting");
+  const { body: asked } = await product.call("GET", "/v2/approvals?status=pending");
+  const decided = { decision: "approve" };
+  await product.call("POST", `/v2/approvals/${asked.data[0].id}/decide`, decided);
+  await expect.poll(() => sockets.size).toBe(1);
+  const end = { timeout: 5_000 };
+  await expect.poll(async () => (await runOf(id)).status, end).toBe("expired");
+  await expect.poll(() => sockets.size).toBe(0);
+  expect(await runOf(id)).toMatchObject({
+    partial: "I read.",
+    error: { code: "LIMIT_REACHED", details: { limit: "max_runtime", value: 1 } },
+  });
 });
 
 test("allowed_domains holds tools, those of agents below too, to what it names", async () => {

@@ -58,6 +58,11 @@ export const runSchema: TSchema = named(
       started_at: time,
       ended_at: orNull(time),
       result: Type.Unknown({ description: "What it gave; of a run that answers an Answer." }),
+      partial: orNull(
+        Type.String({
+          description: "Of a run that did not complete, what had been written of its answer.",
+        }),
+      ),
       error: orNull(toldError),
     },
     closed,

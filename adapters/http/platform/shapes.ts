@@ -31,7 +31,7 @@ export function runResource(row: RunRow, waiting: ReadonlyMap<string, WaitsFor>)
   const input = row.input as Readonly<
     Partial<Record<"agent" | "version" | "variables", unknown>>
   > | null;
-  const outcome = row.outcome as { readonly error?: ErrorData } | null;
+  const outcome = row.outcome as { readonly error?: ErrorData; readonly shown?: string } | null;
   const [, root = ""] = row.parent.split("/");
   return {
     id,
@@ -45,6 +45,7 @@ export function runResource(row: RunRow, waiting: ReadonlyMap<string, WaitsFor>)
     started_at: new Date(startedAt).toISOString(),
     ended_at: endedAt === null ? null : new Date(endedAt).toISOString(),
     result: resultView(row.reply),
+    partial: outcome?.error == null ? null : (outcome.shown ?? ""),
     error: outcome?.error == null ? null : toldOfRun(outcome.error, id),
   };
 }

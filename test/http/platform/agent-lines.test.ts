@@ -105,6 +105,30 @@ test("one that waits is cancelled without those behind it losing their place, an
   expect((await completion).body.choices[0].message.content).toBe("Answer to h");
 });
 
+test("one that is resumed, and one that is forked, wait in the line too, and do again what they were to do", async () => {
+  const agent = await agentWith({ constraints: { concurrency: 1 } });
+  gated("p", "q");
+  const o = await begin(agent, "o");
+  await until(o.id, "completed");
+  const p = await begin(agent, "p");
+  await expect.poll(() => begun).toEqual(["o", "p"]);
+  await desk.host.call("POST", `/v2/runs/${p.id}/cancel`);
+  await until(p.id, "cancelled");
+  const q = await begin(agent, "q");
+  await expect.poll(() => begun).toEqual(["o", "p", "q"]);
+  const mode = "background";
+  const resumed = await desk.host.call("POST", `/v2/runs/${p.id}/resume`, { mode });
+  const step = "model:1";
+  const forked = await desk.host.call("POST", `/v2/runs/${o.id}/fork`, { step, mode });
+
+  const again = [resumed.body.id, forked.body.id];
+  expect(await Promise.all(again.map(statusOf))).toEqual(["queued", "queued"]);
+  gates.get("p")?.open();
+  gates.get("q")?.open();
+  for (const run of [q.id, ...again]) await until(run, "completed");
+  expect(begun).toEqual(["o", "p", "q", "p", "o"]);
+});
+
 test("a line that is full refuses with when to come again, and forgets nobody", async () => {
   const agent = await agentWith({ constraints: { concurrency: 1 } });
   gated();

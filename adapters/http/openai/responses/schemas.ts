@@ -65,6 +65,8 @@ const usage = Type.Object(
   closed,
 );
 
+/** Of LIMIT_REACHED, as `ReachedConstraint` says. */
+const constraint = Type.Optional(anyObject);
 const reason = Type.String({ enum: ["max_output_tokens", "content_filter"] });
 
 const response: TSchema = named(
@@ -78,7 +80,7 @@ const response: TSchema = named(
         enum: ["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"],
         description: "`in_progress` also while its run waits for a person.",
       }),
-      error: orNull(Type.Object({ code: text, message: text }, closed)),
+      error: orNull(Type.Object({ code: text, message: text, constraint: constraint }, closed)),
       incomplete_details: orNull(Type.Object({ reason }, closed)),
       output: Type.Array(item),
       usage: orNull(usage),
@@ -126,7 +128,10 @@ const ofText = { item_id: text, output_index: index, content_index: index };
 const logprobs = Type.Array(anyObject);
 const lifeCycle = ["created", "in_progress", "completed", "incomplete", "failed"] as const;
 const wireError = Type.Object(
-  { message: text, type: text, param: orNull(text), code: text },
+  {
+    ...{ message: text, type: text, param: orNull(text), code: text },
+    constraint: constraint,
+  },
   closed,
 );
 
@@ -144,7 +149,10 @@ const events: readonly DescribedEvent[] = [
   event("response.function_call_arguments.done", {
     ...{ item_id: text, output_index: index, name: text, arguments: text },
   }),
-  event("error", { code: text, message: text, param: orNull(text), error: wireError }),
+  event("error", {
+    ...{ code: text, message: text, param: orNull(text), error: wireError },
+    constraint: constraint,
+  }),
 ];
 
 /** A response, or its events. */

@@ -1,6 +1,7 @@
 // A response as it is shown, made of the note of what was asked and the state of its run.
 
 import type { ToolCall } from "../../../../actors/ports.ts";
+import { reachedConstraint } from "../../../../actors/records/constraints.ts";
 import type { ChatReply } from "../../../../actors/records/conversation.ts";
 import type { ResponseNote } from "../../../../actors/records/response.ts";
 import type { ErrorData } from "../../../../runtime/errors.ts";
@@ -103,7 +104,8 @@ function usageOf({ usage }: ChatReply): Fields {
 }
 
 /** The protocol has few codes of its own; the message says which of ours it is. */
-function errorOf({ code, message }: ErrorData): Fields {
+function errorOf(error: ErrorData): Fields {
+  const { code, message } = error;
   if (code === "PROVIDER_LIMITED") return { code: "rate_limit_exceeded", message };
-  return { code: "server_error", message: `${code}: ${message}` };
+  return { code: "server_error", message: `${code}: ${message}`, ...reachedConstraint(error) };
 }

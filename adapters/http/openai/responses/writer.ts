@@ -197,12 +197,13 @@ export class ResponseWriter {
     this.#isDone = true;
   }
 
-  /** A text that was cut has no end of its own: the run's end says how far it was shown. */
+  /** A text that was cut has no end of its own: the run's end says how far all of them were shown. */
   #cut(shown: string): void {
+    const said = this.#said ?? "";
+    if (!shown.startsWith(said) || shown === said) return;
     const open = this.#texts.find(({ isWhole }) => !isWhole);
     const text = open ?? { key: "", attempt: 1, text: "", at: 0, isWhole: false };
-    if (!shown.startsWith(text.text.slice(0, text.at))) return;
-    text.text = shown;
+    text.text = text.text.slice(0, text.at) + shown.slice(said.length);
     text.isWhole = true;
     if (open === undefined) this.#texts.push(text);
     this.#drain();
