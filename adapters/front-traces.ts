@@ -5,6 +5,8 @@ import type { KeptTraces, TraceKeepingParts } from "./trace-keeping.ts";
 
 /** How often old traces are looked for, ms. */
 const SWEEP_MS = 3_600_000;
+/** After the start, ms: then what ended just before the last stop is looked for. */
+const RECOVER_AFTER_MS = 2_000;
 
 /** Begins to keep. @returns what stops it. */
 export function keepTraces(
@@ -21,7 +23,10 @@ export function keepTraces(
   parts.lines.endedTo({ take: (batch) => does((kept) => kept.take(batch)) });
   const timer = setInterval(() => does((kept) => kept.sweep()), SWEEP_MS);
   timer.unref();
+  const recovering = setTimeout(() => does((kept) => kept.recover()), RECOVER_AFTER_MS);
+  recovering.unref();
   return () => {
+    clearTimeout(recovering);
     clearInterval(timer);
     if (made !== undefined) does((kept) => kept.stop());
   };

@@ -1,7 +1,7 @@
 // Spans as OTLP/HTTP sends them in JSON (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding): ids
 // in hex, 64-bit numbers as text, enumerations as numbers.
 
-import type { AttributeValue, Span } from "../actors/trace/span.ts";
+import type { AttributeValue, Span, SpanLink } from "../actors/trace/span.ts";
 
 /** Spans of one tenant. */
 export interface TenantSpans {
@@ -37,7 +37,8 @@ export function otlpTraces(of: readonly TenantSpans[]): {
 }
 
 function spanOf(span: Span): object {
-  const { traceId, spanId, parentId, name, kind, startMs, endMs, error, attributes, events } = span;
+  const { traceId, spanId, parentId, name, kind, startMs, endMs, error, attributes } = span;
+  const { events, links = [] } = span;
   const isFailed = attributes["error.type"] !== undefined;
   return {
     ...{ traceId, spanId, ...(parentId !== null && { parentSpanId: parentId }), flags: FLAGS },
@@ -50,9 +51,12 @@ function spanOf(span: Span): object {
       name: event.name,
       attributes: pairs(event.attributes),
     })),
+    ...(links.length > 0 && { links: links.map(linkOf) }),
     status: isFailed ? { code: ERROR, ...(error !== null && { message: error }) } : { code: OK },
   };
 }
+
+const linkOf = ({ traceId, spanId }: SpanLink): object => ({ traceId, spanId, flags: FLAGS });
 
 const nanos = (ms: number): string => `${BigInt(Math.round(ms)) * 1_000_000n}`;
 

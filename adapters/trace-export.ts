@@ -11,7 +11,8 @@ import type { System } from "../runtime/system.ts";
 import type { Config } from "./config.ts";
 import { createEgress } from "./egress.ts";
 import type { EngineLines } from "./engine-lines.ts";
-import { wholeLog } from "./http/services/run-log.ts";
+import { firstOfLog } from "./http/services/run-log.ts";
+import { originOf } from "./http/services/run-origin.ts";
 import { createExporter, headersOf, type ReadSpans } from "./telemetry/otlp/exporter.ts";
 
 /** What it is put together from. */
@@ -46,8 +47,9 @@ export function spansReader(system: Pick<System, "run" | "log">, samplePercent: 
     const trace = traceOfRun(tenant, row.id, row.trace);
     if (!isSampled(trace.traceId, samplePercent)) return null;
     if (row.endedAt === null) return "later";
-    const log = await wholeLog(system, row);
-    const spans = spansOfRun(row, log, { tenant, content: false, told: toldOfRun });
+    const { entries } = await firstOfLog(system, row);
+    const origin = await originOf(system, tenant, row);
+    const spans = spansOfRun(row, entries, { tenant, content: false, told: toldOfRun, origin });
     // A message's own span goes out with what hands it over, so that its parts hang below something.
     const isFirst = isBegunHere(trace) && row.kind === askKind;
     return isFirst ? [messageSpan(trace, spans), ...spans] : spans;

@@ -2,7 +2,7 @@
 // reach actors and runs. This file is the contract; pool.ts makes one over worker threads and
 // testkit/ makes one in a single thread on virtual time.
 
-import type { Data } from "./actor.ts";
+import type { Data, Fork } from "./actor.ts";
 import type { Address } from "./address.ts";
 import type { Successor } from "./door/successor.ts";
 import type { ErrorData } from "./errors.ts";
@@ -58,6 +58,8 @@ export interface RunRow {
   readonly reply: Data;
   /** W3C traceparent of what started it. */
   readonly trace?: string;
+  /** What its log begins with. */
+  readonly fork?: Fork;
 }
 
 /** One page of a list that runs from the newest to the oldest. */

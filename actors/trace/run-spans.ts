@@ -9,7 +9,7 @@ import type { RunRow } from "../../runtime/system.ts";
 import { agentPart } from "./said-of-run.ts";
 import { contentOf, partOf } from "./said-of-step.ts";
 import { shownEvent, toolFailure } from "./shown-event.ts";
-import { attributes, type Span, type SpanEvent } from "./span.ts";
+import { attributes, type Span, type SpanEvent, type SpanLink } from "./span.ts";
 import { inOrder } from "./span-order.ts";
 import { spanId, traceOfRun } from "./trace-context.ts";
 
@@ -20,6 +20,8 @@ export interface TraceOptions {
   readonly content: boolean;
   /** An error as who asks is told it. */
   told(error: ErrorData, run: string): ErrorData;
+  /** The run that it was forked from. */
+  readonly origin?: SpanLink | undefined;
 }
 
 /** A run below the root, or the root, as the log tells of it. */
@@ -51,6 +53,7 @@ export const runSpansLimits = {
   spansMax: 5_000,
 } as const;
 
+const TOOL_NAME = /^[\w.-]{1,64}$/;
 const CALL = "tool-call:";
 const RESULT = "tool-result:";
 /** Calls of tools that are shown: their step is the same work. */
@@ -156,7 +159,7 @@ class Builder {
   #event(run: Known, key: string, event: unknown, atMs: number): void {
     if (key.startsWith(CALL)) {
       const { id, name, arguments: given } = event as Readonly<Record<string, unknown>>;
-      const tool = { id: String(id), name: String(name), startMs: atMs, arguments: given };
+      const tool = { id: String(id), name: nameOf(name), startMs: atMs, arguments: given };
       run.tools.set(key.slice(CALL.length), tool);
       return;
     }
@@ -192,7 +195,7 @@ class Builder {
   }
 
   #runSpan(run: Known): Span {
-    const { content } = this.#options;
+    const { content, origin } = this.#options;
     const isRoot = run.id === this.#row.id;
     const { reply, parent } = this.#row;
     const part = agentPart({ ...run, content, ...(isRoot && { reply, owner: parent }) });
@@ -204,6 +207,7 @@ class Builder {
       ...{ name: part.name, kind: "internal", startMs: run.startMs, endMs: this.#endOf(run) },
       ...this.#failure(run, failed?.error ?? null, part.attributes),
       events: run.events,
+      ...(isRoot && origin !== undefined && { links: [origin] }),
     };
   }
 
@@ -220,7 +224,8 @@ class Builder {
       parentId: spanId(run.id),
       ...{ name: `execute_tool ${name}`, kind: "internal", startMs: tool.startMs },
       endMs: end?.atMs ?? this.#endOf(run),
-      error: failure?.text ?? null,
+      // What a tool says of its failure is what it says.
+      error: this.#options.content ? (failure?.text ?? null) : null,
       attributes: {
         ...toolNamed({ ...tool, key: `tool:${place}` }),
         ...said,
@@ -267,6 +272,9 @@ class Builder {
     return run.endMs ?? this.#row.endedAt;
   }
 }
+
+/** A model may call what there is not, by any text. */
+const nameOf = (name: unknown): string => (TOOL_NAME.test(String(name)) ? String(name) : "unknown");
 
 function known(of: Pick<Known, "id" | "kind" | "input" | "parent" | "startMs">): Known {
   const rest = { endMs: null, outcome: null, events: [], tools: new Map(), waits: new Map() };

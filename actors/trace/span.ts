@@ -16,6 +16,14 @@ export interface SpanEvent {
   readonly attributes: Attributes;
 }
 
+/** Another span that it has to do with, of a trace of its own. */
+export interface SpanLink {
+  readonly traceId: string;
+  readonly spanId: string;
+  /** The run whose span it is. */
+  readonly run: string;
+}
+
 /** A stretch of work. */
 export interface Span {
   readonly traceId: string;
@@ -32,6 +40,7 @@ export interface Span {
   readonly error: string | null;
   readonly attributes: Attributes;
   readonly events: readonly SpanEvent[];
+  readonly links?: readonly SpanLink[];
 }
 
 /** The attributes that have a value. */

@@ -18,6 +18,9 @@ export const storedTraceLimits = {
   /** Names of spans that a search looks in, and characters of an error. */
   names: 50,
   errorChars: 500,
+  /** Events of a span, and characters of an attribute. */
+  events: 100,
+  valueChars: 500,
 } as const;
 
 /** How a root run has ended. */
@@ -34,6 +37,8 @@ export interface StoredTrace {
   readonly input: Readonly<Record<string, string>>;
   readonly status: string;
   readonly error: string | null;
+  /** Spans that failed. */
+  readonly errors: number;
   readonly startedAt: number;
   readonly endedAt: number;
   /** Span elsewhere that caused it. */

@@ -3,19 +3,16 @@
 // faster than it can be read is counted and left out.
 
 import { spansOfRun } from "../../actors/trace/run-spans.ts";
-import type { Span } from "../../actors/trace/span.ts";
-import {
-  type StoredTrace,
-  storedTraceLimits,
-  traceCounters,
-  traceTables,
-} from "../../actors/trace/stored-trace.ts";
+import { type StoredTrace, traceCounters, traceTables } from "../../actors/trace/stored-trace.ts";
 import { isSampled, traceOfRun } from "../../actors/trace/trace-context.ts";
-import { type ErrorData, toldOfRun } from "../../runtime/errors.ts";
+import { toErrorData, toldOfRun } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { RunRow, System, TableWrite } from "../../runtime/system.ts";
-import { wholeLog } from "../http/services/run-log.ts";
+import { firstOfLog } from "../http/services/run-log.ts";
+import { originOf } from "../http/services/run-origin.ts";
 import type { EndedBatch, EndedRun } from "./ended-runs.ts";
+import { removalOf, rowsOf } from "./trace-rows.ts";
+import { TraceSiblings } from "./trace-siblings.ts";
 
 /** Settings of the store. */
 export interface TraceSettings {
@@ -39,6 +36,8 @@ export const traceKeeperLimits = {
   /** So many runs are read in each stretch of so long, ms. */
   everyMs: 250,
   atOnce: 50,
+  /** Beyond so many the rest waits for the next stretch: nobody waits long behind them at the storage. */
+  batchBytes: 1_048_576,
   /** Rows that are removed at once. */
   trimAtOnce: 100,
   /** Rows beyond a limit that go with those that are: the next ones find room. */
@@ -83,6 +82,9 @@ export function createTraceKeeper(options: TraceKeeperOptions): TraceKeeper {
   return new Keeper(options);
 }
 
+/** Writes of a tenant's runs, by run. */
+type Batch = Map<string, readonly TableWrite[]>;
+
 interface Waiting extends EndedRun {
   readonly fromMs: number;
   readonly reads: number;
@@ -93,9 +95,11 @@ class Keeper implements TraceKeeper {
   readonly #limits: Limits;
   readonly #nowMs: () => number;
   readonly #queue: Waiting[] = [];
+  readonly #siblings = new TraceSiblings();
   #kept = 0;
   #notSampled = 0;
   #leftOut = 0;
+  #why = "POOL_FULL";
   #told = 0;
   #toldAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -109,7 +113,7 @@ class Keeper implements TraceKeeper {
   }
 
   take({ runs, dropped }: EndedBatch): void {
-    this.#leftOut += dropped;
+    if (dropped > 0) this.#leaveOut(dropped, "POOL_FULL");
     const fromMs = this.#nowMs() + this.#limits.settleMs;
     for (const { tenant, run } of runs) this.#put({ tenant, run, fromMs, reads: 0 });
     this.#wake();
@@ -127,7 +131,7 @@ class Keeper implements TraceKeeper {
 
   #put(one: Waiting): void {
     if (this.#queue.length < this.#limits.queueMax) this.#queue.push(one);
-    else this.#leftOut += 1;
+    else this.#leaveOut(1, "POOL_FULL");
   }
 
   #wake(): void {
@@ -146,53 +150,84 @@ class Keeper implements TraceKeeper {
   }
 
   async #work(): Promise<void> {
-    const { atOnce } = this.#limits;
-    const writes = new Map<string, TableWrite[]>();
-    for (let read = 0; read < atOnce && !this.#isStopped; read += 1) {
+    const { atOnce, batchBytes } = this.#limits;
+    const batches = new Map<string, Batch>();
+    let bytes = 0;
+    for (let read = 0; read < atOnce && bytes < batchBytes && !this.#isStopped; read += 1) {
       const next = this.#queue[0];
       if (next === undefined || next.fromMs > this.#nowMs()) break;
       this.#queue.shift();
-      const made = await this.#read(next).catch(() => null);
-      if (made === null) this.#leftOut += 1;
-      else if (made.length > 0) {
-        const { tenant } = next;
-        writes.set(tenant, [...(writes.get(tenant) ?? []), ...made]);
+      const { tenant, run } = next;
+      const batch = batches.get(tenant) ?? new Map();
+      batches.set(tenant, batch);
+      if (batch.has(run)) continue;
+      const made = await this.#read(next).catch((error: unknown) => toErrorData(error).code);
+      if (typeof made === "string") this.#leaveOut(1, made);
+      else if (made !== null) {
+        batch.set(run, made.writes);
+        bytes += made.bytes;
       }
     }
-    for (const [tenant, all] of writes) await this.#write(tenant, all);
+    for (const [tenant, batch] of batches) {
+      if (batch.size === 0) continue;
+      await this.#write(tenant, batch).catch((error: unknown) => {
+        // Of a tenant that is being removed nothing is kept; others are not held up by it.
+        this.#leaveOut(batch.size, toErrorData(error).code);
+      });
+    }
     this.#tell();
   }
 
-  /** What is to be written of a run; none where it is not sampled, or is read again. @throws what it cannot read. */
-  async #read({ tenant, run, reads }: Waiting): Promise<readonly TableWrite[] | null> {
+  /** What is kept of a run; null where nothing is, or it is read again; a text says why it is left out. */
+  async #read({ tenant, run, reads }: Waiting): Promise<ReturnType<typeof rowsOf> | string | null> {
     const { system, settings } = this.#options;
     const row = await system.run(tenant, run);
-    if (row === undefined) return null;
+    if (row === undefined) return "NOT_FOUND";
     if (row.endedAt === null) {
       const { settleMs, readsMax } = this.#limits;
-      if (reads + 1 >= readsMax) return null;
+      if (reads + 1 >= readsMax) return "DEADLINE";
       this.#put({ tenant, run, reads: reads + 1, fromMs: this.#nowMs() + settleMs });
-      return [];
+      return null;
     }
-    const { traceId } = traceOfRun(tenant, row.id, row.trace);
-    const isKept =
-      row.status !== "completed" ||
-      row.endedAt - row.startedAt >= settings.slowMs ||
-      isSampled(traceId, settings.samplePercent);
-    if (!isKept) {
+    const isSlow = row.endedAt - row.startedAt >= settings.slowMs;
+    if (!this.#isKept(tenant, row, isSlow || row.status !== "completed")) {
       this.#notSampled += 1;
-      return [];
+      return null;
     }
-    const log = await wholeLog(system, row);
-    const spans = spansOfRun(row, log, { tenant, content: false, told: toldOfRun });
-    return writesOf(tenant, row, spans);
+    // An engine tells of an end again when its commit was refused and repaired.
+    if ((await system.tables.get(tenant, traceTables.traces, run)) !== undefined) return null;
+    const { entries, isCut } = await firstOfLog(system, row);
+    const origin = await originOf(system, tenant, row);
+    const spans = spansOfRun(row, entries, { tenant, content: false, told: toldOfRun, origin });
+    return rowsOf({ tenant, row, spans, isCut });
   }
 
-  async #write(tenant: string, writes: readonly TableWrite[]): Promise<void> {
+  #isKept(tenant: string, { id: run, trace }: RunRow, isTelling: boolean): boolean {
+    const { traceId } = traceOfRun(tenant, run, trace);
+    if (isSampled(traceId, this.#options.settings.samplePercent)) return true;
+    // A trace of its own has no other run.
+    if (trace === undefined) return isTelling;
+    const place = `${tenant}/${traceId}`;
+    if (!isTelling && !this.#siblings.isWanted(place)) {
+      this.#siblings.pass(place, { tenant, run });
+      return false;
+    }
+    for (const passed of this.#siblings.want(place)) {
+      this.#notSampled -= 1;
+      this.#put({ ...passed, fromMs: this.#nowMs(), reads: 0 });
+    }
+    return true;
+  }
+
+  #leaveOut(runs: number, why: string): void {
+    this.#leftOut += runs;
+    this.#why = why;
+  }
+
+  async #write(tenant: string, batch: Batch): Promise<void> {
+    const writes = [...batch.values()].flat();
     const { counters } = await this.#options.system.tables.write(tenant, writes, "committed");
-    this.#kept += writes.filter(
-      (one) => one.type === "put" && one.table === traceTables.traces,
-    ).length;
+    this.#kept += batch.size;
     const { runsMax, bytesMax } = this.#options.settings;
     const { [traceCounters.count]: count = 0, [traceCounters.bytes]: bytes = 0 } = counters;
     if (count > runsMax || bytes > bytesMax) await this.trim(tenant);
@@ -226,61 +261,10 @@ class Keeper implements TraceKeeper {
   #tell(): void {
     const more = this.#leftOut - this.#told;
     if (more === 0 || this.#nowMs() - this.#toldAtMs < this.#limits.tellMs) return;
-    this.#options.log.write("warn", "Traces of runs were not kept: there were too many at once.", {
-      runs: more,
+    this.#options.log.write("warn", "Traces of runs were not kept.", {
+      ...{ runs: more, why: this.#why },
     });
     this.#told = this.#leftOut;
     this.#toldAtMs = this.#nowMs();
   }
-}
-
-function writesOf(tenant: string, row: RunRow, all: readonly Span[]): readonly TableWrite[] {
-  const { spans: spansMax, bytes: bytesMax, names, errorChars } = storedTraceLimits;
-  let spans = all.slice(0, spansMax);
-  let text = JSON.stringify(spans);
-  while (text.length > bytesMax) {
-    spans = spans.slice(0, Math.floor(spans.length / 2));
-    text = JSON.stringify(spans);
-  }
-  const { traceId, parentId } = traceOfRun(tenant, row.id, row.trace);
-  const input = ownersIn(row.input);
-  const error = (row.outcome as { readonly error?: ErrorData } | null)?.error;
-  const told = error === undefined ? null : toldOfRun(error, row.id);
-  const trace: StoredTrace = {
-    ...{ id: row.id, traceId, parentId, kind: row.kind, input, agent: input["agent"] ?? null },
-    ...{ status: row.status, startedAt: row.startedAt, endedAt: row.endedAt ?? row.startedAt },
-    error: told === null ? null : `${told.code}: ${told.message}`.slice(0, errorChars),
-    ...{ spans: spans.length, isCut: spans.length < all.length, bytes: text.length },
-    names: [...new Set(all.map(({ name }) => name))].slice(0, names),
-  };
-  const { traces, spans: spansTable, runs } = traceTables;
-  return [
-    { type: "put", table: traces, id: row.id, value: { ...trace } },
-    { type: "put", table: spansTable, id: row.id, value: { spans: JSON.parse(text) } },
-    { type: "put", table: runs, id: `${traceId}.${row.id}`, value: {} },
-    { type: "add", counter: traceCounters.count, delta: 1 },
-    { type: "add", counter: traceCounters.bytes, delta: trace.bytes },
-  ];
-}
-
-function removalOf({ id, traceId, bytes }: StoredTrace): readonly TableWrite[] {
-  return [
-    { type: "remove", table: traceTables.traces, id },
-    { type: "remove", table: traceTables.spans, id },
-    { type: "remove", table: traceTables.runs, id: `${traceId}.${id}` },
-    { type: "add", counter: traceCounters.count, delta: -1 },
-    { type: "add", counter: traceCounters.bytes, delta: -bytes },
-  ];
-}
-
-/** Of an input what says whose a run is. */
-function ownersIn(input: unknown): Readonly<Record<string, string>> {
-  const fields = (input ?? {}) as Readonly<Record<string, unknown>>;
-  const names = ["agent", "user", "collection", "evaluation"];
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = fields[name];
-      return typeof value === "string" ? [[name, value]] : [];
-    }),
-  );
 }

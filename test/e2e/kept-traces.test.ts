@@ -72,3 +72,32 @@ test("a message of a channel is one kept trace to its delivery, the same as its 
   await product.start();
   expect(idsOf(await get(`/v2/traces/${kept.trace_id}`))).toEqual(idsOf(kept));
 });
+
+test("a run over a crash is one trace, and what ended just before a crash is found after it", {
+  timeout: 60_000,
+}, async () => {
+  const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01` };
+  product.provider.when("Slowly?", { hang: "at-once", times: 1 });
+  const ask = { input: "Slowly?", mode: "background" };
+  const path = `/v2/agents/${agent}/runs`;
+  const slow = (await product.call("POST", path, ask, { headers })).body.run_id;
+  await product.provider.until(({ lastUser }) => lastUser.includes("Slowly?"));
+  const quick = (await product.call("POST", path, { input: "Quickly?" })).body.id;
+
+  await product.kill();
+  await product.start();
+
+  const kept = await until(
+    () => get(`/v2/traces/${traceId}`),
+    ({ runs = [] }: Json) => runs.length === 1,
+  );
+  expect(kept.runs[0]).toMatchObject({ run_id: slow, status: "completed" });
+  const [root] = kept.spans;
+  expect(root).toMatchObject({ parent_span_id: "00f067aa0ba902b7", status: "ok" });
+  expect(root.events.map(({ name }: Json) => name)).toContain("troupe.resumed");
+  await until(
+    () => product.call("GET", `/v2/traces/${quick}`),
+    ({ status }) => status === 200,
+  );
+});

@@ -130,6 +130,12 @@ const span = message({
   endTimeUnixNano: nanos,
   attributes: keyValues,
   events: list(message({ timeUnixNano: nanos, name: text, attributes: keyValues })),
+  "links?": list(
+    message({
+      ...{ traceId: matching(/^[0-9a-f]{32}$/), spanId: matching(/^[0-9a-f]{16}$/) },
+      "flags?": double,
+    }),
+  ),
   status: message({ code: among(0, 1, 2), "message?": text }),
 });
 const traces = message({

@@ -31,6 +31,10 @@ export const spanSchema = named(
       error: orNull(text),
       attributes,
       events: Type.Array(Type.Object({ name: text, time, attributes }, closed)),
+      links: Type.Array(
+        Type.Object({ trace_id: traceIdSchema, span_id: id, run_id: text }, closed),
+        { description: "Spans of other traces: the run that this one was forked from." },
+      ),
     },
     closed,
   ),

@@ -1,7 +1,7 @@
 // GET /v2/runs/{rn}/trace: what a run did, as spans. What was said is left out unless it is asked for by
 // somebody who may read conversations.
 
-import type { Span, SpanEvent } from "../../../actors/trace/span.ts";
+import type { Span, SpanEvent, SpanLink } from "../../../actors/trace/span.ts";
 import { RuntimeError, toldOfRun } from "../../../runtime/errors.ts";
 import { answers } from "../openapi/responses.ts";
 import { demandUse } from "../permissions.ts";
@@ -84,11 +84,16 @@ export function spanView(span: Span): object {
     error,
     attributes: span.attributes,
     events: span.events.map(eventView),
+    links: (span.links ?? []).map(linkView),
   };
 }
 
 const eventView = ({ name, atMs, attributes }: SpanEvent): object => ({
   ...{ name, time: timeOf(atMs), attributes },
+});
+
+const linkView = ({ traceId, spanId, run }: SpanLink): object => ({
+  ...{ trace_id: traceId, span_id: spanId, run_id: run },
 });
 
 function statusOf({ endMs, attributes }: Span): "ok" | "error" | "unset" {

@@ -31,6 +31,10 @@ const kept = named(
       agent_key: orNull(text),
       status: Type.String({ enum: [...traceStatuses] }),
       error: orNull(text),
+      errors: Type.Integer({
+        minimum: 0,
+        description: "Steps, calls of tools and runs that failed.",
+      }),
       started_at: time,
       ended_at: time,
       duration_ms: count,
@@ -77,12 +81,13 @@ export function tracesRoutes({ system, hidden }: Services): readonly Route[] {
       parameters: {
         agent: { description: "The agent, team or workflow that was asked." },
         status: { description: `How the run ended: ${traceStatuses.join(", ")}.` },
+        error: { description: "`true`: that failed, or a part of which did; `false`: others." },
         min_duration: { description: "Least duration, ms." },
         since: { description: "Begun from then on, a time in ISO 8601." },
         until: { description: "Begun by then." },
         q: { description: "A text of the error, or of the name of a span." },
       },
-      query: [...pageQuery, "agent", "status", "min_duration", "since", "until", "q"],
+      query: [...pageQuery, "agent", "status", "error", "min_duration", "since", "until", "q"],
       handler: async ({ principal, query }) => {
         const page = pageRequest(query, LIST);
         const filter = { ...filterOf(query), sees: seesOf(principal) };
@@ -115,6 +120,11 @@ function filterOf(query: URLSearchParams) {
   if (status !== undefined && !traceStatuses.some((one) => one === status)) {
     throw invalid("status", `status must be one of ${traceStatuses.join(", ")}.`);
   }
+  const failed = query.get("error");
+  if (failed !== null && failed !== "true" && failed !== "false") {
+    throw invalid("error", "error must be true or false.");
+  }
+  const isFailed = failed === null ? undefined : failed === "true";
   const least = query.get("min_duration");
   const minDurationMs = least === null ? undefined : Number(least);
   if (minDurationMs !== undefined && !(Number.isSafeInteger(minDurationMs) && minDurationMs >= 0)) {
@@ -125,7 +135,7 @@ function filterOf(query: URLSearchParams) {
     throw invalid("q", `q has 1 to ${TEXT_CHARS_MAX} characters.`);
   }
   return {
-    ...{ status, minDurationMs, text: wanted, agent: query.get("agent") ?? undefined },
+    ...{ status, isFailed, minDurationMs, text: wanted, agent: query.get("agent") ?? undefined },
     ...{ sinceMs: timeIn(query, "since"), untilMs: timeIn(query, "until") },
   };
 }
@@ -134,9 +144,10 @@ const timeIn = (query: URLSearchParams, parameter: string): number | undefined =
   timeOf(query, parameter) ?? undefined;
 
 function traceView(trace: StoredTrace): object {
-  const { id, traceId, kind, agent, status, error, startedAt, endedAt, spans, isCut } = trace;
+  const { id, traceId, kind, agent, status, error, errors, startedAt, endedAt } = trace;
+  const { spans, isCut } = trace;
   return {
-    ...{ trace_id: traceId, run_id: id, kind, agent_key: agent, status, error },
+    ...{ trace_id: traceId, run_id: id, kind, agent_key: agent, status, error, errors },
     started_at: new Date(startedAt).toISOString(),
     ended_at: new Date(endedAt).toISOString(),
     ...{ duration_ms: endedAt - startedAt, spans, truncated: isCut },

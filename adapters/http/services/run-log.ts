@@ -9,21 +9,34 @@ import type { RunRow, System } from "../../../runtime/system.ts";
 const ENTRIES_MAX = 20_000;
 const CHUNKS_AT_ONCE = 20;
 
+/** A log, as far as it is looked at. */
+export interface FirstOfLog {
+  readonly entries: readonly LogEntry[];
+  /** There are more. */
+  readonly isCut: boolean;
+}
+
 /** @throws EVENTS_TRIMMED when it is not kept any more, TURN_TOO_LARGE. */
 export async function wholeLog(
   system: Pick<System, "log">,
   run: RunRow,
 ): Promise<readonly LogEntry[]> {
-  const all: LogEntry[] = [];
+  const { entries, isCut } = await firstOfLog(system, run);
+  if (!isCut) return entries;
+  const most = `A run is looked at as a whole up to ${ENTRIES_MAX} entries of its log.`;
+  throw new RuntimeError("TURN_TOO_LARGE", most);
+}
+
+/** As much of it as is looked at. @throws EVENTS_TRIMMED when it is not kept any more. */
+export async function firstOfLog(system: Pick<System, "log">, run: RunRow): Promise<FirstOfLog> {
+  const entries: LogEntry[] = [];
   let from: number | null = 0;
   while (from !== null) {
     const page = await system.log(run, from, CHUNKS_AT_ONCE);
-    all.push(...page.entries);
+    entries.push(...page.entries);
     from = page.next;
-    if (all.length <= ENTRIES_MAX) continue;
-    const most = `A run is looked at as a whole up to ${ENTRIES_MAX} entries of its log.`;
-    throw new RuntimeError("TURN_TOO_LARGE", most);
+    if (entries.length > ENTRIES_MAX) return { entries, isCut: true };
   }
-  if (all.length > 0 || run.endedAt === null) return all;
+  if (entries.length > 0 || run.endedAt === null) return { entries, isCut: false };
   throw new RuntimeError("EVENTS_TRIMMED", `The record of ${run.id} is not kept any more.`);
 }

@@ -2,6 +2,7 @@
 // question and the delivery of its answer among them. Loaded with the first trace that is asked for.
 
 import { messageSpan } from "../../../actors/trace/message-span.ts";
+import { mostTelling } from "../../../actors/trace/most-telling.ts";
 import { runSpansLimits, spansOfRun, type TraceOptions } from "../../../actors/trace/run-spans.ts";
 import type { Span } from "../../../actors/trace/span.ts";
 import { inOrder } from "../../../actors/trace/span-order.ts";
@@ -13,20 +14,22 @@ import {
 } from "../../../actors/trace/trace-context.ts";
 import { idsFrom } from "../../../runtime/id.ts";
 import type { RunRow, System } from "../../../runtime/system.ts";
-import { wholeLog } from "./run-log.ts";
+import { type FirstOfLog, firstOfLog } from "./run-log.ts";
+import { originOf } from "./run-origin.ts";
 
 /** Runs of one trace that are shown together. */
 const RUNS_MAX = 20;
 /** Rows that are looked at for them around the run's beginning, and as many around its end. */
 const ROWS_MAX = 1_000;
 const ROWS_AT_ONCE = 200;
+const NO_LOG: FirstOfLog = { entries: [], isCut: false };
 /** How long before a run what caused it may have begun, and how long after it what it causes, ms. */
 const BEFORE_MS = 5_000;
 const AFTER_MS = 30_000;
 
 /** What a trace is made from. */
 export interface TraceSource extends TraceOptions {
-  readonly system: Pick<System, "log" | "runs">;
+  readonly system: Pick<System, "log" | "run" | "runs">;
   /** Whether who asks sees a run of the same trace. */
   sees(row: RunRow): Promise<boolean>;
 }
@@ -41,17 +44,20 @@ export interface RunTrace {
   readonly isCut: boolean;
 }
 
-/** The trace of a root run. @throws EVENTS_TRIMMED, TURN_TOO_LARGE. */
+/** The trace of a root run. @throws EVENTS_TRIMMED. */
 export async function traceOf(source: TraceSource, row: RunRow): Promise<RunTrace> {
   const context = traceOfRun(source.tenant, row.id, row.trace);
   const others = parseTraceparent(row.trace) === null ? [] : await sameTrace(source, row, context);
   const spans: Span[] = [];
+  let isLogCut = false;
   // In the order of their ids, which is the same whichever of them is asked for.
   for (const one of [row, ...others.slice(0, RUNS_MAX)].sort((a, b) => (a.id < b.id ? -1 : 1))) {
-    const reading = wholeLog(source.system, one);
+    const reading = firstOfLog(source.system, one);
     // Another is kept as long as the run that is asked for, or trimmed before it.
-    const log = await (one === row ? reading : reading.catch(() => []));
-    spans.push(...spansOfRun(one, log, source));
+    const { entries, isCut } = await (one === row ? reading : reading.catch(() => NO_LOG));
+    const origin = await originOf(source.system, source.tenant, one);
+    spans.push(...spansOfRun(one, entries, { ...source, origin }));
+    isLogCut ||= isCut;
   }
   const isHere = isBegunHere(context);
   if (isHere) spans.push(messageSpan(context, spans));
@@ -59,8 +65,8 @@ export async function traceOf(source: TraceSource, row: RunRow): Promise<RunTrac
   return {
     traceId: context.traceId,
     parentId: isHere ? null : context.parentId,
-    spans: inOrder(spans).slice(0, spansMax),
-    isCut: spans.length > spansMax || others.length > RUNS_MAX,
+    spans: mostTelling(inOrder(spans), spansMax),
+    isCut: isLogCut || spans.length > spansMax || others.length > RUNS_MAX,
   };
 }
 

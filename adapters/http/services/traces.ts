@@ -1,6 +1,7 @@
 // Traces of the store: listed by what their runs are, and one with all runs that are kept of it.
 
 import { messageSpan } from "../../../actors/trace/message-span.ts";
+import { runSpansLimits } from "../../../actors/trace/run-spans.ts";
 import type { Span } from "../../../actors/trace/span.ts";
 import { inOrder } from "../../../actors/trace/span-order.ts";
 import {
@@ -25,6 +26,8 @@ export interface TraceFilter {
   readonly minDurationMs?: number | undefined;
   readonly sinceMs?: number | undefined;
   readonly untilMs?: number | undefined;
+  /** Whether it failed, or a part of it. */
+  readonly isFailed?: boolean | undefined;
   /** A text of an error or of the name of a span. */
   readonly text?: string | undefined;
   /** Whether who asks sees it. */
@@ -90,10 +93,15 @@ async function readTraces(
   return sinceMs === undefined ? traces : traces.filter(({ startedAt }) => startedAt >= sinceMs);
 }
 
-function fits(trace: StoredTrace, { agent, status, minDurationMs, text }: TraceFilter): boolean {
+function fits(
+  trace: StoredTrace,
+  { agent, status, minDurationMs, isFailed, text }: TraceFilter,
+): boolean {
   if (agent !== undefined && trace.agent !== agent) return false;
   if (status !== undefined && trace.status !== status) return false;
   if (minDurationMs !== undefined && trace.endedAt - trace.startedAt < minDurationMs) return false;
+  const failed = trace.status !== "completed" || trace.errors > 0;
+  if (isFailed !== undefined && failed !== isFailed) return false;
   if (text === undefined) return true;
   const wanted = text.toLowerCase();
   return [trace.error ?? "", ...trace.names].some((one) => one.toLowerCase().includes(wanted));
@@ -120,14 +128,17 @@ async function findTrace(
   const [first] = runs;
   if (first === undefined) throw notFound(id);
   const spans: Span[] = [];
+  let read = 0;
   for (const { id: run } of runs) {
+    if (spans.length >= runSpansLimits.spansMax) break;
+    read += 1;
     const row = await tables.get(tenant, traceTables.spans, run);
     spans.push(...((row?.value as unknown as StoredSpans | undefined)?.spans ?? []));
   }
   const { parentId } = first;
   const isHere = isBegunHere({ traceId, parentId });
   if (isHere && spans.length > 0) spans.push(messageSpan({ traceId, parentId }, spans));
-  const isCut = rows.length > RUNS_MAX || runs.some((one) => one.isCut);
+  const isCut = rows.length > RUNS_MAX || read < runs.length || runs.some((one) => one.isCut);
   return { traceId, parentId: isHere ? null : parentId, runs, spans: inOrder(spans), isCut };
 }
 

@@ -1,12 +1,14 @@
 // What of ended runs is kept: a sample of the traces, all that failed or were slow, and no more than a tenant may have.
 
 import { afterEach, expect, test } from "vitest";
-import type { StoredTrace } from "../../../actors/trace/stored-trace.ts";
+import type { Span } from "../../../actors/trace/span.ts";
+import { type StoredTrace, storedTraceLimits } from "../../../actors/trace/stored-trace.ts";
 import {
   createTraceKeeper,
   type TraceKeeper,
   type TraceSettings,
 } from "../../../adapters/telemetry/trace-keeper.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
 import type { RunRow, System, TableRow, TableWrite } from "../../../runtime/system.ts";
 
 const NOW_MS = 1_700_000_000_000;
@@ -21,12 +23,15 @@ let counters: Record<string, number>;
 let nowMs: number;
 let runs: Map<string, Partial<RunRow>>;
 let told: string[];
+let logOf: (row: RunRow) => readonly unknown[];
 afterEach(() => keeper.stop());
 
 function keep(settings: Partial<TraceSettings> = {}, limits: object = {}): void {
   [rows, counters, runs, told] = [new Map(), {}, new Map(), []];
   nowMs = NOW_MS;
+  logOf = (row) => [{ type: "end", run: row.id, outcome: { status: "completed" } }];
   const tables = {
+    get: async (_: string, table: string, id: string) => rows.get(`${table}/${id}`),
     counter: async (_: string, name: string) => counters[name] ?? 0,
     list: async (_: string, table: string, { limit }: { limit: number }) =>
       [...rows]
@@ -34,7 +39,8 @@ function keep(settings: Partial<TraceSettings> = {}, limits: object = {}): void 
         .sort(([a], [b]) => (a < b ? -1 : 1))
         .slice(0, limit)
         .map(([key, value]) => ({ id: key.split("/")[1], value }) as TableRow),
-    write: async (_: string, writes: readonly TableWrite[]) => {
+    write: async (tenant: string, writes: readonly TableWrite[]) => {
+      if (tenant === "tn_gone") throw new RuntimeError("TENANT_SUSPENDED", "It is being removed.");
       for (const one of writes) {
         if (one.type === "put") rows.set(`${one.table}/${one.id}`, one.value);
         else if (one.type === "remove") rows.delete(`${one.table}/${one.id}`);
@@ -48,10 +54,7 @@ function keep(settings: Partial<TraceSettings> = {}, limits: object = {}): void 
   const system = {
     tables,
     run: async (_: string, id: string) => runs.get(id),
-    log: async (row: RunRow) => ({
-      entries: [{ type: "end", run: row.id, outcome: { status: "completed" } }],
-      next: null,
-    }),
+    log: async (row: RunRow) => ({ entries: logOf(row), next: null }),
   } as unknown as Pick<System, "run" | "log" | "tables">;
   const log = { write: (_: unknown, message: string) => void told.push(message) };
   keeper = createTraceKeeper({
@@ -179,5 +182,80 @@ test("runs that come faster than they can be read are left out and told, and an 
 
   await expect.poll(() => keeper.figures()).toEqual({ kept: 3, notSampled: 0, leftOut: 4 });
 
-  expect(told).toEqual(["Traces of runs were not kept: there were too many at once."]);
+  expect(told).toEqual(["Traces of runs were not kept."]);
+});
+
+test("of a trace that is not sampled all runs are kept when one of them failed, whichever ends first", async () => {
+  keep({ samplePercent: 0 });
+  const trace = (at: number) => `00-${String(at).padStart(32, "a1")}-b7ad6b7169203331-01`;
+  const failed = run(2, { trace: trace(1), status: "failed" });
+
+  await ended(run(1, { trace: trace(1) }), run(4, { trace: trace(2) }));
+  const traces = await ended(failed, run(3, { trace: trace(1) }));
+
+  await expect.poll(() => kept_().length).toBe(3);
+  expect(traces.map(({ id }) => id)).not.toContain(idOf(4));
+  expect(keeper.figures()).toEqual({ kept: 3, notSampled: 1, leftOut: 0 });
+});
+
+test("a run that is told twice is kept once, and a tenant that takes none holds up no other", async () => {
+  keep();
+  const [one, two] = [run(1), run(2)];
+  const of = (tenant: string, id: string) => ({ tenant, run: id });
+  const all = [of("tn_gone", run(3)), of("tn_1", one), of("tn_1", one), of("tn_1", two)];
+  keeper.take({ runs: all, dropped: 0 });
+  await expect.poll(() => keeper.figures().kept).toBe(2);
+  await ended(run(4));
+  keeper.take({ runs: [of("tn_1", one)], dropped: 0 });
+  await ended(run(5));
+
+  expect(counters["traces"]).toBe(4);
+  expect(kept_()).toHaveLength(4);
+  expect(keeper.figures()).toEqual({ kept: 4, notSampled: 0, leftOut: 1 });
+});
+
+test("of 10,000 steps as many spans are kept as may be, the failure that it ended with and all above it", async () => {
+  keep({ bytesMax: 1e7 });
+  const error = { code: "DEADLINE", message: "Too late." };
+  const step = (type: string, more: object, at: number) => ({
+    ...{ type, run: idOf(1), key: `work:${at}`, afterMs: at, tookMs: 1, ...more },
+  });
+  logOf = () => [
+    ...Array.from({ length: 9_999 }, (_, at) => step("step", { result: null }, at + 1)),
+    {
+      ...{ type: "child", run: "rn_x.1", parent: idOf(1), key: "last" },
+      afterMs: 10_000,
+      kind: "team",
+    },
+    step("failed", { run: "rn_x.1", error }, 10_001),
+  ];
+  const endedAt = nowMs + 10_001;
+
+  const [trace] = await ended(run(1, { startedAt: nowMs, endedAt, status: "failed" }));
+
+  const { spans } = rows.get(`trace-spans/${idOf(1)}`) as { readonly spans: readonly Span[] };
+  expect(trace).toMatchObject({ isCut: true, errors: 1, spans: storedTraceLimits.spans });
+  expect(spans).toHaveLength(storedTraceLimits.spans);
+  expect(JSON.stringify(spans).length).toBeLessThanOrEqual(storedTraceLimits.bytes);
+  const ids = new Set(spans.map(({ spanId }) => spanId));
+  expect(spans.filter(({ parentId }) => parentId !== null && !ids.has(parentId))).toEqual([]);
+  expect(spans.at(-1)?.attributes["error.type"]).toBe("DEADLINE");
+});
+
+test("neither what a tool says of its failure nor a name that a model made up is kept", async () => {
+  keep();
+  const key = "tool-call:1.1";
+  const called = { id: "c1", name: `Secret? ${"x".repeat(9_000)}`, arguments: "Secret?" };
+  const result = { error: { code: "NOT_FOUND", message: "There is no tool Secret?" } };
+  logOf = ({ id: run }) => [
+    { ...{ type: "event", run, key, event: { type: "tool_call", ...called } }, afterMs: 1 },
+    { ...{ type: "event", run, key: "tool-result:1.1", event: { result } }, afterMs: 2 },
+  ];
+
+  await ended(run(1));
+
+  const { spans } = rows.get(`trace-spans/${idOf(1)}`) as { readonly spans: readonly Span[] };
+  const named = { name: "execute_tool unknown", error: null };
+  expect(spans[1]).toMatchObject({ ...named, attributes: { "error.type": "NOT_FOUND" } });
+  expect(JSON.stringify([...rows])).not.toContain("Secret?");
 });

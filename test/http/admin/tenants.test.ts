@@ -2,7 +2,9 @@
 
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { traceCounters, traceTables } from "../../../actors/trace/stored-trace.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import { keptTrace } from "../../support/kept-trace.ts";
 import type { Answer, Json } from "../../support/wire-client.ts";
 
 let host: HttpHost;
@@ -87,6 +89,10 @@ test("a chat that is under way when its tenant is suspended stops, and is answer
 test("a removed tenant is out of reach when it is answered, and its rows and files go", async () => {
   const { tenant, key } = await make("Planted name");
   const made = await host.call("POST", "/v2/agents", { name: "Gone" }, { key });
+  const asked = `/v2/agents/${made.body.id}/runs`;
+  const run = (await host.call("POST", asked, { input: "Hello?" }, { key })).body.id;
+  await keptTrace(host.system, tenant, run);
+  const kept = await host.call("GET", `/v2/traces/${run}`, undefined, { key });
 
   const removed = await remove(tenant);
   const [mine, other] = await Promise.all([agents(key), agents(host.key)]);
@@ -98,14 +104,17 @@ test("a removed tenant is out of reach when it is answered, and its rows and fil
   await expect
     .poll(async () => (await read(tenant)).purge.phase, { timeout: 10_000 })
     .toBe("compacting");
-  const left = await host.system.tables.list(tenant, "agents", { limit: 10 });
+  const { tables } = host.system;
+  const names = ["agents", ...Object.values(traceTables)];
+  const left = await Promise.all(names.map((name) => tables.list(tenant, name, { limit: 10 })));
+  const counted = await tables.counter(tenant, traceCounters.bytes);
   const keysLeft = await host.call("GET", `/admin/keys?tenant=${tenant}`, undefined, admin);
 
   expect(made.status).toBe(201);
   expect([removed.status, removed.body.status, removed.body.name]).toEqual([202, "purging", ""]);
   expect([mine.status, mine.body.code]).toEqual([401, "UNAUTHENTICATED"]);
   expect([other.status, asOperator.status, again.status]).toEqual([200, 404, 202]);
-  expect([left, keysLeft.body.data]).toEqual([[], []]);
+  expect([kept.status, left.flat(), counted, keysLeft.body.data]).toEqual([200, [], 0, []]);
   expect((await read(tenant)).purge).toMatchObject({
     rows_removed: expect.any(Number),
     removed_at: expect.any(String),

@@ -3,6 +3,7 @@
 import { Parser } from "htmlparser2";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import { faultsIn } from "../../support/otlp-collector.ts";
 
 let host: HttpHost;
 beforeAll(async () => {
@@ -194,6 +195,16 @@ test("a run is forked before a node with another state, and what was done before
   expect(forked.body.output).toEqual({ text: "mine", n: 42 });
   expect(plain.body.output).toEqual({ text: "draft", n: 2 });
   expect(asked).toEqual(["write"]);
+  const trace = async (run: string) => (await host.call("GET", `/v2/runs/${run}/trace`)).body;
+  const [of, from] = [await trace(plain.body.id), await trace(first.body.id)];
+  const { span_id } = from.spans[0];
+  const link = { trace_id: from.trace_id, span_id, run_id: first.body.id };
+  expect([of.spans[0].links, from.spans[0].links]).toEqual([[link], []]);
+  expect(of.trace_id).not.toBe(from.trace_id);
+  const otlp = (await host.call("GET", `/v2/runs/${plain.body.id}/trace?format=otlp`)).body;
+  const linked = { traceId: from.trace_id, spanId: span_id, flags: 0x101 };
+  expect(otlp.resourceSpans[0].scopeSpans[0].spans[0].links).toEqual([linked]);
+  expect(faultsIn(otlp)).toEqual([]);
   expect(refused.map(({ status, body }) => [status, body.pointer])).toEqual([
     [400, "/node"],
     [expect.any(Number), "/state/n"],

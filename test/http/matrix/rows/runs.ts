@@ -80,6 +80,7 @@ export const runRows: Rows = {
     shows: { data: expect.any(Array), next_cursor: null },
     wrong: [
       withQuery("status=odd", { parameter: "status" }),
+      withQuery("error=maybe", { parameter: "error" }),
       withQuery("min_duration=-1", { parameter: "min_duration" }),
       withQuery("since=yesterday", { parameter: "since" }),
       withQuery("q=", { parameter: "q" }),
