@@ -1,6 +1,6 @@
 // What main does for triggers while the server runs: those of type `startup` are told of this start, once, files are
-// watched for those of type `file_change`, and all
-// schedules are looked at again when the machine's clock has been set back so far that what it showed was no time.
+// watched for those of type `file_change`, and all schedules are looked at again when the machine's clock has been set
+// back so far that what it showed was no time, also while no server ran.
 
 import { systemTables, systemTenant } from "../../actors/records/api-key.ts";
 import { triggerKind, triggerLimits } from "../../actors/records/trigger.ts";
@@ -22,6 +22,10 @@ export interface KeepingParts {
 
 const PAGE = 200;
 const LOOK_MS = 60_000;
+/** What the clock shows is written down so often, ms; a row of the system. */
+const CLOCK_MS = 3_600_000;
+const clockTable = "trigger-clock";
+const CLOCK_ID = "seen";
 /** How often a start is told, and how long is waited between two times. */
 const TOLD_TIMES = 10;
 const TOLD_AGAIN_MS = 5_000;
@@ -34,17 +38,42 @@ export function keepTriggers(parts: KeepingParts): () => void {
   const isOver = (): boolean => isStopped;
   tellStart(parts, isOver).catch(failed);
   watchAll(parts, isOver).catch(failed);
-  let seenMs = parts.nowMs();
-  const timer = setInterval(() => {
-    const nowMs = parts.nowMs();
-    const isBack = nowMs < seenMs - triggerLimits.backMs;
-    seenMs = nowMs;
-    if (isBack) lookAgain(parts, isOver).catch(failed);
-  }, LOOK_MS).unref();
+  const look = watchClock(parts, isOver);
+  const timer = setInterval(() => look().catch(failed), LOOK_MS).unref();
   return () => {
     isStopped = true;
     parts.watching.stop();
     clearInterval(timer);
+  };
+}
+
+/** A look at the clock: whether it went back, since the last look or since a server that ran before has looked. */
+function watchClock(parts: KeepingParts, isOver: () => boolean): () => Promise<void> {
+  const { tables } = parts.system;
+  let isLooking = false;
+  let seenMs: number | null = null;
+  let writtenMs = 0;
+  const look = async (): Promise<void> => {
+    const row = seenMs === null ? await tables.get(systemTenant, clockTable, CLOCK_ID) : undefined;
+    const beforeMs = seenMs ?? (row?.value as number | undefined) ?? 0;
+    const nowMs = parts.nowMs();
+    const isBack = nowMs < beforeMs - triggerLimits.backMs;
+    if (isBack) await lookAgain(parts, isOver);
+    if (isOver()) return;
+    // Written when all have looked: who fails or dies before does it again.
+    if (isBack || nowMs - writtenMs >= CLOCK_MS) {
+      const write = { type: "put", table: clockTable, id: CLOCK_ID, value: nowMs } as const;
+      await tables.write(systemTenant, [write]);
+      writtenMs = nowMs;
+    }
+    seenMs = nowMs;
+  };
+  return async () => {
+    if (isLooking) return;
+    isLooking = true;
+    await look().finally(() => {
+      isLooking = false;
+    });
   };
 }
 

@@ -16,6 +16,7 @@ const dirOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndex
 
 /** The disk: one folder, "", with what is in it. */
 export class FakeDisk implements Eyes {
+  readonly path = "/desk";
   readonly files = new Map<string, FileMark>();
   readonly folders = new Map<string, string>([["", "0"]]);
   readonly #clock: Clock;

@@ -6,120 +6,15 @@ import type { TriggerInput } from "../../../actors/records/trigger.ts";
 import { watchKey } from "../../../actors/triggers/files.ts";
 import { triggerAddress } from "../../../actors/triggers/state.ts";
 import { watchLimits } from "../../../adapters/triggers/watch/limits.ts";
-import { createWatches, type Watches } from "../../../adapters/triggers/watch/watches.ts";
-import { silentLog } from "../../../runtime/log.ts";
-import { decode } from "../../../runtime/store/codec.ts";
-import { keys } from "../../../runtime/store/keys.ts";
 import { FakeDisk } from "../../support/fake-disk.ts";
-import {
-  TriggerWorld,
-  type TriggerWorldOptions,
-  tenant,
-  triggerId,
-} from "../../support/trigger-world.ts";
+import { type TriggerWorldOptions, tenant, triggerId } from "../../support/trigger-world.ts";
+import { heard, record, WatchWorld } from "../../support/watch-world.ts";
 
-const record = {
-  ...{ name: "Files", target: "ag_1", type: "file_change", path: "desk", settle: 2 },
-} as const satisfies TriggerInput;
-
-interface Change {
-  readonly event: string;
-  readonly path: string;
-  readonly was?: string;
-  readonly bytes?: number;
-}
-
-/** A trigger, its disk, and main, which dies with every crash. */
-class WatchWorld {
-  readonly world: TriggerWorld;
-  readonly disk: FakeDisk;
-  readonly #record: TriggerInput;
-  #watches: Watches | null = null;
-  #crashes = 0;
-
-  constructor(more: Partial<TriggerInput>, isTold: boolean, options: TriggerWorldOptions = {}) {
-    this.#record = { ...record, ...more };
-    this.world = new TriggerWorld({ workMs: 3_000, ...options });
-    this.disk = new FakeDisk(
-      this.world.system.schedule.clock("disk", () => true),
-      isTold,
-    );
-  }
-
-  async start(): Promise<void> {
-    await this.world.start(this.#record);
-    await this.watch();
-    await this.pass(1_000);
-  }
-
-  /** Main begins to watch. */
-  async watch(): Promise<void> {
-    const { system } = this.world;
-    this.#watches?.stop();
-    this.disk.forgetWatchers();
-    const grants = [{ name: "desk", path: "/desk", tenants: ["*"], access: "read" as const }];
-    const prefix = keys.recordOf(triggerAddress(tenant, triggerId));
-    const life = system.crashes;
-    this.#watches = createWatches({
-      ...{ grants, eyes: this.disk, log: silentLog },
-      clock: system.schedule.clock("main", () => system.crashes === life),
-      system: {
-        ask: (to, message) => system.ask(to, message),
-        tables: { get: async () => ({ id: triggerId, value: { record: this.#record } }) as never },
-        records: async (_, { from = "", to = "~", limit }) =>
-          system.disk.rows
-            .filter(({ key }) => key >= prefix + from && key < prefix + to)
-            .sort((a, b) => (a.key < b.key ? -1 : 1))
-            .slice(0, limit)
-            .map(({ key, value }) => ({ key: key.slice(prefix.length), value: decode(value) })),
-      },
-    });
-    await this.#watches.begin({ tenant, trigger: triggerId });
-    this.#crashes = system.crashes;
-  }
-
-  /** Time passes; who has died is started again. */
-  async pass(ms: number): Promise<void> {
-    const { system } = this.world;
-    await system.schedule.advance(ms);
-    if (this.#crashes === system.crashes) return;
-    await this.world.revive();
-    await this.watch();
-  }
-
-  stop(): void {
-    this.#watches?.stop();
-    this.disk.forgetWatchers();
-  }
-
-  status() {
-    return this.#watches?.status({ tenant, trigger: triggerId });
-  }
-
-  changes(): readonly Change[] {
-    const all = this.world.ledger().map(({ data }) => data as { changes: readonly Change[] });
-    return all.flatMap(({ changes }) => changes);
-  }
-}
-
-/** Sizes of files by path, as one who is only told knows them. @throws for what does not fit to what was told before. */
-function heard(
-  changes: readonly Change[],
-  first: ReadonlyMap<string, number>,
-): Map<string, number> {
-  const known = new Map(first);
-  for (const { event, path, was, bytes } of changes) {
-    const place = path.slice("desk/".length);
-    const before = was?.slice("desk/".length) ?? place;
-    const isThere = known.has(before);
-    if (isThere === (event === "added")) throw new Error(`${event} ${path}, which was not so.`);
-    if (event === "changed" && known.get(place) === bytes) throw new Error(`${path} told twice.`);
-    if (event === "renamed" && known.has(place)) throw new Error(`${path} was there.`);
-    if (event !== "added") known.delete(before);
-    if (event !== "removed") known.set(place, bytes ?? -1);
-  }
-  return known;
-}
+const simulated = (
+  more: Partial<TriggerInput>,
+  isTold: boolean,
+  options: TriggerWorldOptions = {},
+): WatchWorld<FakeDisk> => new WatchWorld(more, (clock) => new FakeDisk(clock, isTold), options);
 
 const onDisk = ({ files }: FakeDisk): Map<string, number> =>
   new Map([...files].map(([path, { size }]) => [path, Number(size)]));
@@ -154,7 +49,7 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((seed) => [seed, seed % 3 
   async (seed, isTold) => {
     let next = 30 + seed;
     let writes = 0;
-    const one = new WatchWorld({ batch: (seed % 4) + 1, queue_max: 3 }, isTold, {
+    const one = simulated({ batch: (seed % 4) + 1, queue_max: 3 }, isTold, {
       seed,
       onWrite: (system) => {
         writes += 1;
@@ -192,7 +87,7 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((seed) => [seed, seed % 3 
 
 test("a change that comes when the one before is told is one of its own, and nothing else is", async () => {
   for (const isTold of [true, false]) {
-    const one = new WatchWorld({ batch: 1 }, isTold);
+    const one = simulated({ batch: 1 }, isTold);
     await one.start();
     const wanted: string[] = [];
     const then = async (event: string, path: string, act: () => void): Promise<void> => {
@@ -218,7 +113,7 @@ test("a change that comes when the one before is told is one of its own, and not
 });
 
 test("a file that is still written to is told of when it has rested, and one that comes and goes never", async () => {
-  const one = new WatchWorld({ settle: 10 }, true);
+  const one = simulated({ settle: 10 }, true);
   await one.start();
   for (let at = 0; at < 20; at += 1) {
     one.disk.write("log");
@@ -235,7 +130,7 @@ test("a file that is still written to is told of when it has rested, and one tha
 });
 
 test("while no more may wait files are told of later, and none is skipped", async () => {
-  const one = new WatchWorld({ batch: 1, queue_max: 2 }, true, { workMs: 30_000 });
+  const one = simulated({ batch: 1, queue_max: 2 }, true, { workMs: 30_000 });
   await one.start();
   for (let at = 0; at < 12; at += 1) one.disk.write(`f${at}`);
   await one.pass(60_000);
@@ -254,7 +149,7 @@ test("while no more may wait files are told of later, and none is skipped", asyn
 });
 
 test("what is known of files is no more than what is there, and nothing of a trigger that watches none", async () => {
-  const one = new WatchWorld({}, true);
+  const one = simulated({}, true);
   for (let at = 0; at < 450; at += 1) one.disk.write(`f${at}`);
   await one.start();
   await one.pass(20_000);
@@ -272,7 +167,7 @@ test("what is known of files is no more than what is there, and nothing of a tri
 });
 
 test("files are told of in few turns when many come at once, and a trigger at rest skips them", async () => {
-  const one = new WatchWorld({ batch: 500, is_active: true }, true);
+  const one = simulated({ batch: 500, is_active: true }, true);
   await one.start();
   for (let at = 0; at < 500; at += 1) one.disk.write(`f${at}`);
   await one.pass(30_000);
@@ -285,7 +180,7 @@ test("files are told of in few turns when many come at once, and a trigger at re
 });
 
 test("what was told already changes nothing, however often and however late it is told again", async () => {
-  const one = new WatchWorld({}, true);
+  const one = simulated({}, true);
   await one.start();
   one.stop();
   const mark = { ino: "1", size: "7", mtime: "10", born: "5" };
@@ -310,7 +205,7 @@ test("what was told already changes nothing, however often and however late it i
 });
 
 test("another folder in the place of the one that was watched is found, and watched from then on", async () => {
-  const one = new WatchWorld({}, true);
+  const one = simulated({}, true);
   await one.start();
   one.disk.folders.set("", "another");
   one.disk.write("a");
@@ -322,7 +217,7 @@ test("another folder in the place of the one that was watched is found, and watc
 });
 
 test("what the system did not tell of in a flood of changes elsewhere is found all the same", async () => {
-  const one = new WatchWorld({ globs: ["*.txt"] }, true);
+  const one = simulated({ globs: ["*.txt"] }, true);
   await one.start();
   const { disk } = one;
   // It is told of the noise alone.
