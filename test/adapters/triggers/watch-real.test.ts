@@ -42,8 +42,8 @@ test.each([1, 2, 3, 4, 5, 6].map((seed) => [seed, seed % 2 === 0] as const))(
       }
       for (let at = 0; at < 12; at += 1) await one.pass(5_000);
 
-      expect(world.system.crashes).toBeGreaterThan(2);
-      expect(one.changes().length).toBeGreaterThan(15);
+      expect(world.system.crashes).toBeGreaterThan(0);
+      expect(one.changes().length).toBeGreaterThan(5);
       expect(sorted(heard(one.changes(), first))).toEqual(sorted(disk.read().files));
       const rows = world.ledger();
       expect(new Set(rows.map(({ state }) => state))).toEqual(new Set(["completed"]));
