@@ -3,7 +3,12 @@
 
 import { createHash, randomUUID } from "node:crypto";
 import { systemTenant } from "../../actors/records/api-key.ts";
-import { type FileMark, orchestratedTables } from "../../actors/records/orchestrated.ts";
+import {
+  type FileMark,
+  type OrchestratedInput,
+  type OrchestratedRow,
+  orchestratedTables,
+} from "../../actors/records/orchestrated.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Tables } from "../../runtime/system.ts";
 import type { Caller } from "../http/services/agent-store.ts";
@@ -11,7 +16,7 @@ import { onceKey } from "../http/services/once.ts";
 import { FILES_BY } from "../http/services/orchestrated-by.ts";
 import { readAgentFile } from "./agent-file.ts";
 import type { Orchestrated, Orchestrator, Source } from "./port.ts";
-import type { Variables } from "./variables.ts";
+import { type Variables, withoutValues } from "./variables.ts";
 
 /** What it works with. */
 export interface FileParts {
@@ -27,8 +32,9 @@ export interface GivenFile {
   readonly tenant: string;
   /** Names of all files that are there. */
   readonly present: ReadonlySet<string>;
-  /** Names of agents, and the file that each is in; this one's is added. */
+  /** Names of agents, and the file that each is in; this one's is put there. */
   readonly names: Map<string, string>;
+  readonly marks: FileMarks;
 }
 
 /** What became of a file. */
@@ -38,12 +44,20 @@ export interface AppliedFile {
   readonly isFinal: boolean;
 }
 
+/** Which agents files have become, by the files' names: as it is stored, read once for all files. */
+export type FileMarks = Map<string, FileMark>;
+
 const table = orchestratedTables.files;
 const PAGE = 200;
 
 /** Makes its agent what a file says. */
 export async function applyFile(parts: FileParts, given: GivenFile): Promise<AppliedFile> {
-  const { file, text, tenant, names } = given;
+  const { problems, isFinal } = await applied(parts, given);
+  return { problems: problems.map((one) => withoutValues(one, parts.variables)), isFinal };
+}
+
+async function applied(parts: FileParts, given: GivenFile): Promise<AppliedFile> {
+  const { file, text, names } = given;
   const { said, problems, placeOf } = await readAgentFile(file, text, parts.variables);
   if (said === null) return { problems, isFinal: true };
   const other = names.get(said.name);
@@ -51,35 +65,10 @@ export async function applyFile(parts: FileParts, given: GivenFile): Promise<App
     const problem = `${placeOf("/name")}: the file ${other} has an agent of the name "${said.name}" already`;
     return { problems: [problem], isFinal: false };
   }
+  for (const [name, of] of names) if (of === file) names.delete(name);
   names.set(said.name, file);
-  const source: Source = { origin: "file", file };
-  const caller = callerIn(tenant);
-  const hash = createHash("sha256").update(text).digest("hex");
   try {
-    const mark = (await markOf(parts, file)) ?? (await left(parts, given, said.name));
-    const id = mark?.tenant === tenant ? mark.agent : null;
-    const agent = id === null ? null : await found(parts, tenant, id);
-    if (mark === null || agent === null) {
-      const key = mark?.agent === null && mark.tenant === tenant ? mark.key : randomUUID();
-      await put(parts, { file, tenant, agent: null, key });
-      const made = await parts.orchestrator.create(
-        caller,
-        { said, source, status: said.status ?? "running" },
-        onceKey(key, ""),
-      );
-      await put(parts, { file, tenant, agent: made.row.agent.agent_key, key, hash });
-      return { problems: [], isFinal: true };
-    }
-    const isBack = agent.state.file === null;
-    const status = isBack ? (said.status ?? "running") : said.status;
-    await parts.orchestrator.change(caller, agent.row.agent.agent_key, {
-      ...{ said, source, ifMatch: null, always: false },
-      // Whoever stopped it meant it so, until the file says something else.
-      ...((isBack || mark.hash !== hash) && { status }),
-    });
-    const { isGone: _, ...rest } = mark;
-    await put(parts, { ...rest, file, hash });
-    if (mark.file !== file) await remove(parts, mark.file);
+    await settle(parts, given, said);
     return { problems: [], isFinal: true };
   } catch (error) {
     if (!(error instanceof RuntimeError)) throw error;
@@ -88,29 +77,77 @@ export async function applyFile(parts: FileParts, given: GivenFile): Promise<App
   }
 }
 
+/** Makes its agent, or changes it. */
+async function settle(parts: FileParts, given: GivenFile, said: OrchestratedInput): Promise<void> {
+  const { file, text, tenant, marks } = given;
+  const source: Source = { origin: "file", file };
+  const caller = callerIn(tenant);
+  const hash = createHash("sha256").update(text).digest("hex");
+  const mark = marks.get(file) ?? (await left(parts, given, said.name));
+  const id = mark?.tenant === tenant ? mark.agent : null;
+  const agent = id === null ? null : await found(parts, tenant, id);
+  if (mark === null || agent === null) {
+    const key = mark?.agent === null && mark.tenant === tenant ? mark.key : randomUUID();
+    await put(parts, marks, { file, tenant, agent: null, key });
+    const made = await parts.orchestrator.create(
+      caller,
+      { said, source, status: said.status ?? "running" },
+      onceKey(key, ""),
+    );
+    await put(parts, marks, { file, tenant, agent: made.row.agent.agent_key, key, hash });
+    return;
+  }
+  const isBack = agent.state.file === null;
+  const status = isBack ? (said.status ?? "running") : said.status;
+  await parts.orchestrator.change(caller, agent.row.agent.agent_key, {
+    ...{ said, source, ifMatch: null, always: false },
+    // Whoever stopped it meant it so, until the file says something else.
+    ...((isBack || mark.hash !== hash) && { status }),
+  });
+  const { isGone: _, ...rest } = mark;
+  await put(parts, marks, { ...rest, file, hash });
+  if (mark.file !== file) await remove(parts, marks, mark.file);
+}
+
 /** Stops the agents whose files are gone, or are another tenant's now. @returns the files. */
 export async function releaseGone(
   parts: FileParts,
-  tenant: string | null,
-  present: ReadonlySet<string>,
+  marks: FileMarks,
+  { tenant, present }: Pick<GivenFile, "tenant" | "present">,
 ): Promise<readonly string[]> {
   const released: string[] = [];
-  for (const mark of await marksOf(parts)) {
+  for (const mark of [...marks.values()]) {
     if (mark.isGone === true || (mark.tenant === tenant && present.has(mark.file))) continue;
-    if (mark.agent !== null) await parts.orchestrator.release(callerIn(mark.tenant), mark.agent);
-    await put(parts, { ...mark, isGone: true });
+    const agent = mark.agent ?? (await agentOf(parts, mark));
+    if (agent !== null) await parts.orchestrator.release(callerIn(mark.tenant), agent);
+    await put(parts, marks, { ...mark, agent, isGone: true });
     released.push(mark.file);
   }
   return released;
 }
 
+/** The agent of a file that was made and not marked: the server had ended. */
+async function agentOf(
+  { tables }: FileParts,
+  { tenant, file }: Pick<FileMark, "tenant" | "file">,
+): Promise<string | null> {
+  for (let after: string | undefined; ; ) {
+    const page = { limit: PAGE, ...(after === undefined ? {} : { after }) };
+    const rows = await tables.list(tenant, orchestratedTables.agents, page);
+    const found = rows.find(({ value }) => (value as OrchestratedRow).file === file);
+    if (found !== undefined) return found.id;
+    after = rows.at(-1)?.id;
+    if (rows.length < PAGE) return null;
+  }
+}
+
 /** The mark of a file that is gone, whose agent has this name. */
 async function left(
   parts: FileParts,
-  { tenant, present }: GivenFile,
+  { tenant, present, marks }: GivenFile,
   name: string,
 ): Promise<FileMark | null> {
-  for (const mark of await marksOf(parts)) {
+  for (const mark of marks.values()) {
     if (mark.agent === null || mark.tenant !== tenant || present.has(mark.file)) continue;
     const agent = await found(parts, tenant, mark.agent);
     if (agent?.row.agent.name === name) return mark;
@@ -133,24 +170,23 @@ async function found(
 
 const idOf = (file: string): string => createHash("sha256").update(file).digest("hex").slice(0, 32);
 
-async function markOf({ tables }: FileParts, file: string): Promise<FileMark | null> {
-  return ((await tables.get(systemTenant, table, idOf(file)))?.value as FileMark) ?? null;
-}
-
-async function put({ tables }: FileParts, value: FileMark): Promise<void> {
+async function put({ tables }: FileParts, marks: FileMarks, value: FileMark): Promise<void> {
   await tables.write(systemTenant, [{ type: "put", table, id: idOf(value.file), value }]);
+  marks.set(value.file, value);
 }
 
-async function remove({ tables }: FileParts, file: string): Promise<void> {
+async function remove({ tables }: FileParts, marks: FileMarks, file: string): Promise<void> {
   await tables.write(systemTenant, [{ type: "remove", table, id: idOf(file) }]);
+  marks.delete(file);
 }
 
-async function marksOf({ tables }: FileParts): Promise<readonly FileMark[]> {
-  const all: FileMark[] = [];
+/** All that are stored. */
+export async function readMarks({ tables }: Pick<FileParts, "tables">): Promise<FileMarks> {
+  const all: FileMarks = new Map();
   for (let after: string | undefined; ; ) {
     const page = { limit: PAGE, ...(after === undefined ? {} : { after }) };
     const rows = await tables.list(systemTenant, table, page);
-    all.push(...rows.map(({ value }) => value as FileMark));
+    for (const { value } of rows) all.set((value as FileMark).file, value as FileMark);
     after = rows.at(-1)?.id;
     if (rows.length < PAGE) return all;
   }

@@ -21,6 +21,7 @@ export function substituted(
       const found = Object.hasOwn(variables, name) ? variables[name] : undefined;
       if (found === undefined) wrong(path, notNamed(name, variables));
       if (found === null) wrong(path, notSet(name));
+      if (found != null && isSecret(name) && !isKept(path)) wrong(path, shown(name));
       return found ?? "";
     });
   }
@@ -33,6 +34,37 @@ export function substituted(
     substituted(one, [...path, name], variables, wrong),
   ]);
   return Object.fromEntries(members);
+}
+
+/** The same, with names of variables in the place of their values: it is told to tenants and to the log. */
+export function withoutValues(text: string, variables: Variables): string {
+  const named = Object.entries(variables).filter(([name]) => !plain.has(name));
+  return named.reduce(
+    (rest, [name, value]) =>
+      value !== null && value.length >= VALUE_CHARS
+        ? rest.replaceAll(value, () => `\${${name}}`)
+        : rest,
+    text,
+  );
+}
+
+/** Of a value that is looked for: shorter ones are in any text. */
+const VALUE_CHARS = 4;
+
+/** Those whose values are words of paths, that refusals are clearer with. */
+const plain: ReadonlySet<string> = new Set(["CLIENT_ID", "AGENT_NAME"]);
+
+/** What is kept so that nobody reads it again: `secrets` of triggers. */
+function isKept([list, , field]: Path): boolean {
+  return list === "triggers" && field === "secrets";
+}
+
+function isSecret(name: string): boolean {
+  return /(?:^|_)(?:KEYS?|TOKENS?|SECRETS?|PASSWORDS?|PASSWD|PASSPHRASE|CREDENTIALS?)$/i.test(name);
+}
+
+function shown(name: string): string {
+  return `\${${name}} is not substituted here, where whoever reads the agent would read it: secrets stand in "secrets" of triggers, and in /v2/credentials`;
 }
 
 function notNamed(name: string, variables: Variables): string {
