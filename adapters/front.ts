@@ -212,7 +212,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
 
 function metricsOf(
   { system, missed, guards, lines, genAi }: FrontOptions,
-  { gate }: Services,
+  { gate, targetFigures: targets }: Services,
   providers: LookAtProviders,
   connections: () => number,
 ): ReturnType<typeof createMetrics> {
@@ -225,6 +225,7 @@ function metricsOf(
     reused: () => lines.hub?.counts() ?? { cached: 0, followed: 0 },
     exported: () => lines.exported(),
     genAi: () => genAi.series(),
+    targets,
   });
 }
 

@@ -7,6 +7,9 @@ export const targetTables = {
   ...{ waits: "target-waits", waitsOfRun: "target-waits-run", waiting: "target-waiting" },
 } as const;
 
+/** Table: how a target was when it was last looked at, by its id, with its owner. */
+export const targetHealthTable = "target-health";
+
 /** Key of the decision that a run waits for. */
 export const targetWaitKey = (id: string): string => `${KEY}${id}`;
 

@@ -1,5 +1,4 @@
-// Whether targets are there: looked at when somebody asks, from time to time, and while runs wait for one, who are told
-// when it is back.
+// Whether targets are there: looked at when somebody asks, from time to time, and while runs wait for one.
 
 import type { AwaitedTarget } from "../../actors/engines/port.ts";
 import {
@@ -7,7 +6,7 @@ import {
   type ManagedAgentConfig,
   workLimits,
 } from "../../actors/engines/target-config.ts";
-import { type TargetWaitMessage, targetWaitAddress } from "../../actors/engines/target-wait.ts";
+import { targetHealthTable } from "../../actors/engines/wait-key.ts";
 import type { TargetInput } from "../../actors/records/target.ts";
 import { firstTenant } from "../../actors/records/tenant.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
@@ -16,6 +15,7 @@ import type { System, Tables } from "../../runtime/system.ts";
 import type { Egress } from "../egress.ts";
 import { type Found, findTarget } from "./found.ts";
 import type { Machines } from "./machines.ts";
+import { createTargetWaits } from "./waits.ts";
 
 /** What the last look has found. `failed`: it is there and does not do what it should. */
 export interface TargetHealth {
@@ -26,6 +26,9 @@ export interface TargetHealth {
   readonly checked_at: string;
   readonly took_ms: number;
 }
+
+/** Targets by how they were at the last look, and tenants' targets that runs wait for. */
+export type TargetFigures = Readonly<Record<TargetHealth["status"] | "awaited", number>>;
 
 /** What it needs. */
 export interface HealthOptions {
@@ -39,113 +42,109 @@ export interface HealthOptions {
   nowMs(): number;
 }
 
+/** A target, and who asks. */
+interface TargetOf {
+  readonly tenant: string;
+  readonly id: string;
+}
+
 /** Looks at targets. */
 export interface Health {
   /** Now. @throws NOT_FOUND, FORBIDDEN. */
-  check(of: { readonly tenant: string; readonly id: string }): Promise<TargetHealth>;
+  check(of: TargetOf): Promise<TargetHealth>;
   /** The last look; null: there was none. @throws NOT_FOUND, FORBIDDEN. */
-  last(of: { readonly tenant: string; readonly id: string }): Promise<TargetHealth | null>;
+  last(of: TargetOf): Promise<TargetHealth | null>;
   /** From now on it is looked at until it is back. */
   awaited(of: AwaitedTarget): void;
+  /** Looks at these, a few at once; of others nothing is known any more. @throws nothing: what cannot be looked at is logged. */
+  round(all: readonly TargetOf[], isOver: () => boolean): Promise<void>;
+  figures(): TargetFigures;
   stop(): void;
 }
 
-/** By the id of a target, in its owner's tables. */
-const TABLE = "target-health";
-/** Pauses between looks at one that is waited for, ms: the first, and the most. */
-const PAUSE_MS = 1_000;
-const PAUSE_MS_MAX = 60_000;
-/** Looks at once, of those that are waited for. */
+/** Looks at once, of a round. */
 const LOOKS_AT_ONCE = 4;
-
-interface Waiting {
-  readonly target: string;
-  readonly tenant: string;
-  readonly roots: Set<string>;
-  pauseMs: number;
-  dueMs: number;
-}
 
 /** Makes it. */
 export function createHealth(options: HealthOptions): Health {
   const { tables, send, log, nowMs } = options;
-  const waits = new Map<string, Waiting>();
-  let timer: NodeJS.Timeout | undefined;
-  let isStopped = false;
-  const tell = async ({ target, tenant, roots }: Waiting): Promise<void> => {
-    const message: TargetWaitMessage = { type: "back", target };
-    for (const root of roots) await send(targetWaitAddress(tenant, root), message);
-  };
-  const settle = async (target: string): Promise<void> => {
-    const back = [...waits.values()].filter((one) => one.target === target);
-    for (const one of back) {
-      waits.delete(`${one.tenant}/${target}`);
-      await tell(one);
-    }
-  };
+  const known = knownStates(log);
   const checked = async (found: Found<TargetInput>): Promise<TargetHealth> => {
     const health = await lookAt(options, found);
     const { id } = found.record;
-    await tables.write(found.owner, [{ type: "put", table: TABLE, id, value: health }]);
+    await tables.write(found.owner, [{ type: "put", table: targetHealthTable, id, value: health }]);
+    known.note(found, health);
     // What is there and fails is found out by the call itself, which goes on.
-    if (health.status !== "lost") await settle(id);
+    if (health.status !== "lost") await waits.settle(id);
     return health;
   };
-  /** That of a granted engine need not be granted itself. */
-  const awaitedTarget = async ({ tenant, target: id }: Waiting): Promise<Found<TargetInput>> => {
+  const check = async (of: TargetOf): Promise<TargetHealth> =>
+    await checked(await findTarget(tables, of));
+  const lookOnce = async (of: TargetOf): Promise<void> => {
     try {
-      return await findTarget(tables, { tenant, id });
-    } catch {
-      return await findTarget(tables, { tenant: firstTenant, id });
+      await check(of);
+    } catch (err) {
+      // One that was removed meanwhile is none.
+      if (err instanceof RuntimeError && !err.retryable) return;
+      log.write("error", "A target could not be looked at.", { target: of.id, err });
     }
   };
-  const look = async (waiting: Waiting): Promise<void> => {
-    const { target: id, pauseMs } = waiting;
-    waiting.dueMs = Number.POSITIVE_INFINITY;
-    try {
-      await checked(await awaitedTarget(waiting));
-    } catch (error) {
-      // One that is taken away is waited for by nobody: its calls go on, and are refused.
-      const isGone = error instanceof RuntimeError && !error.retryable;
-      if (isGone) await settle(id);
-      else log.write("error", "A target could not be looked at.", { target: id, err: error });
-    }
-    waiting.pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2);
-    waiting.dueMs = nowMs() + waiting.pauseMs;
-  };
-  const tick = async (): Promise<void> => {
-    const due = [...waits.values()].filter(({ dueMs }) => dueMs <= nowMs());
-    await Promise.all(due.slice(0, LOOKS_AT_ONCE).map(look));
-  };
-  const run = (): void => {
-    if (timer !== undefined || isStopped || waits.size === 0) return;
-    timer = setTimeout(() => {
-      tick()
-        .catch((err: unknown) => log.write("error", "Targets could not be looked at.", { err }))
-        .finally(() => {
-          timer = undefined;
-          run();
-        });
-    }, PAUSE_MS / 2).unref();
-  };
+  const waits = createTargetWaits({
+    ...{ send, log, nowMs },
+    look: async ({ tenant, target: id }) => {
+      // That of a granted engine need not be granted itself.
+      const found = await findTarget(tables, { tenant, id }).catch(() =>
+        findTarget(tables, { tenant: firstTenant, id }),
+      );
+      await checked(found);
+    },
+  });
   return {
-    check: async (of) => await checked(await findTarget(tables, of)),
+    awaited: waits.awaited,
+    round: async (all, isOver) => {
+      known.keep(new Set(all.map(({ id }) => id)));
+      for (let at = 0; at < all.length && !isOver(); at += LOOKS_AT_ONCE) {
+        await Promise.all(all.slice(at, at + LOOKS_AT_ONCE).map(lookOnce));
+      }
+    },
+    figures: () => ({ ...known.figures(), awaited: waits.count() }),
+    check,
     last: async (of) => {
       const { owner } = await findTarget(tables, of);
-      const row = await tables.get(owner, TABLE, of.id);
+      const row = await tables.get(owner, targetHealthTable, of.id);
       return (row?.value as TargetHealth | undefined) ?? null;
     },
-    awaited: ({ tenant, target, root }) => {
-      const key = `${tenant}/${target}`;
-      const fresh = { target, tenant, roots: new Set<string>() };
-      const waiting = waits.get(key) ?? { ...fresh, pauseMs: PAUSE_MS, dueMs: 0 };
-      waiting.roots.add(root);
-      waits.set(key, waiting);
-      run();
+    stop: waits.stop,
+  };
+}
+
+interface KnownStates {
+  note(found: Found<TargetInput>, health: TargetHealth): void;
+  /** Forgets the others. */
+  keep(ids: ReadonlySet<string>): void;
+  figures(): Omit<TargetFigures, "awaited">;
+}
+
+/** How targets were at the last look of this process; changes are logged. */
+function knownStates(log: Log): KnownStates {
+  const known = new Map<string, TargetHealth["status"]>();
+  return {
+    note: ({ record: { id, name }, owner }, { status, message }) => {
+      const before = known.get(id);
+      known.set(id, status);
+      // Of one that nobody knew yet only that it is not well.
+      if (before === status || (before === undefined && status === "ok")) return;
+      const fields = { target: id, name, tenant: owner, status, message };
+      if (status === "ok") log.write("info", "A target is there again.", fields);
+      else log.write("warn", "A target is not there, or not well.", fields);
     },
-    stop: () => {
-      isStopped = true;
-      clearTimeout(timer);
+    keep: (ids) => {
+      for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
+    },
+    figures: () => {
+      const of = (status: TargetHealth["status"]): number =>
+        [...known.values()].filter((one) => one === status).length;
+      return { ok: of("ok"), lost: of("lost"), failed: of("failed") };
     },
   };
 }

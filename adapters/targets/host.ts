@@ -26,9 +26,11 @@ export interface TargetHostOptions {
 /** What there is. */
 export interface TargetHost {
   readonly engines: Engines;
-  readonly health: Pick<Health, "check" | "last" | "awaited">;
+  readonly health: Pick<Health, "check" | "last" | "awaited" | "round" | "figures">;
   readonly machines: Machines;
   readonly ledger: ProcessLedger;
+  /** Why nothing is done anywhere; absent: it is. */
+  readonly closed?: string | undefined;
   /** Ends connections and looks. */
   end(): Promise<void>;
 }
@@ -46,7 +48,7 @@ export function createTargetHost(options: TargetHostOptions): TargetHost {
   const calls = createEngineCalls({ tables, machines, closed });
   return {
     engines: { ...calls, awaited: async (of) => health.awaited(of) },
-    ...{ health, machines, ledger },
+    ...{ health, machines, ledger, closed },
     end: async () => {
       health.stop();
       egress.close();

@@ -1,10 +1,12 @@
-// What a start does for targets, a little after it: processes that a server before this one left behind are ended, and
-// targets that runs wait for are looked at again.
+// What is done for targets without anybody asking: a little after a start processes that a server before this one left
+// behind are ended, and targets that runs wait for are looked at again; from time to time all targets are.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { targetTables } from "../../actors/engines/wait-key.ts";
+import { targetHealthTable, targetTables } from "../../actors/engines/wait-key.ts";
 import { systemTables, systemTenant } from "../../actors/records/api-key.ts";
+import type { ResourceRow } from "../../actors/records/resource.ts";
+import type { TargetInput } from "../../actors/records/target.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { System, TableRow } from "../../runtime/system.ts";
 import type { TargetHost } from "./host.ts";
@@ -21,6 +23,8 @@ export interface TargetKeeping {
 const PAGE = 200;
 /** Waits that were on their way when it was looked are found by the next look, ms. */
 const AGAIN_MS = 10 * 60_000;
+/** Between looks at all targets, ms. */
+const ROUND_MS = 5 * 60_000;
 
 /** Does it. @returns what stops it. */
 export function keepTargets(parts: TargetKeeping): () => void {
@@ -34,14 +38,28 @@ export function keepTargets(parts: TargetKeeping): () => void {
       if (ended > 0) log.write("warn", "Ended processes that an earlier server left.", { ended });
     }
     await lookAgain(parts, () => isStopped);
+    await lookAround(parts, () => isStopped);
   };
-  begin().catch(failed);
+  let isRound = true;
+  const over = (): void => {
+    isRound = false;
+  };
+  begin().catch(failed).finally(over);
+  // One that takes longer than the pause is not overtaken.
+  const around = setInterval(() => {
+    if (isRound) return;
+    isRound = true;
+    lookAround(parts, () => isStopped)
+      .catch(failed)
+      .finally(over);
+  }, ROUND_MS).unref();
   const timer = setInterval(() => {
     lookAgain(parts, () => isStopped).catch(failed);
   }, AGAIN_MS).unref();
   return () => {
     isStopped = true;
     clearInterval(timer);
+    clearInterval(around);
   };
 }
 
@@ -54,6 +72,27 @@ async function lookAgain({ tables, host }: TargetKeeping, isOver: () => boolean)
       (await host()).health.awaited(awaited);
     }
   }
+}
+
+/** At every active target; what is known of one that is gone is removed. */
+async function lookAround({ tables, host }: TargetKeeping, isOver: () => boolean): Promise<void> {
+  const all: { readonly tenant: string; readonly id: string }[] = [];
+  for await (const { id: tenant } of rowsOf(tables, systemTenant, systemTables.tenants)) {
+    if (isOver()) return;
+    const ids = new Set<string>();
+    for await (const { id, value } of rowsOf(tables, tenant, "targets")) {
+      const { record } = value as ResourceRow<TargetInput>;
+      ids.add(id);
+      if (record.is_active !== false) all.push({ tenant, id });
+    }
+    for await (const { id } of rowsOf(tables, tenant, targetHealthTable)) {
+      if (!ids.has(id))
+        await tables.write(tenant, [{ type: "remove", table: targetHealthTable, id }]);
+    }
+  }
+  if (all.length === 0) return;
+  const { closed, health } = await host();
+  if (closed === undefined) await health.round(all, isOver);
 }
 
 async function* rowsOf(

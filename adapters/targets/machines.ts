@@ -1,26 +1,13 @@
-// The machines of target records: a spawner for each, the connections that are open, and who works there. A record that
-// is changed has a new connection; one that nobody has used for a while has none.
+// The machines of target records: a spawner for each, who works there, and whether one is there.
 
-import type { LocalConfig, SshConfig } from "../../actors/engines/target-config.ts";
-import { workLimits } from "../../actors/engines/target-config.ts";
+import { type LocalConfig, workLimits } from "../../actors/engines/target-config.ts";
 import type { TargetInput } from "../../actors/records/target.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Found } from "./found.ts";
 import { Line } from "./line.ts";
 import { localSpawner, workFolder } from "./local.ts";
-import type { ProcessLedger } from "./process-ledger.ts";
 import type { Spawner } from "./spawner.ts";
-import { sshSpawner } from "./ssh.ts";
-import { type Master, sshMaster } from "./ssh-master.ts";
-
-/** What they need. */
-export interface MachineOptions {
-  /** The data folder. */
-  readonly data: string;
-  readonly ledger: ProcessLedger;
-  /** Values of variables of this process. */
-  environment(names: readonly string[]): Readonly<Record<string, string>>;
-}
+import { type ConnectionOptions, sshConnections } from "./ssh-connections.ts";
 
 /** The machines. */
 export interface Machines {
@@ -31,24 +18,13 @@ export interface Machines {
   end(): Promise<void>;
 }
 
-/** Connections that nobody has used for so long are ended, ms. */
-const IDLE_MS = 10 * 60_000;
 /** Lines of targets that are remembered. */
 const LINES_MAX = 1_000;
 
-/** That of one version of a record. */
-interface Connection {
-  readonly master: Master;
-  /** Commands that were started over it and have not ended. */
-  active: number;
-  /** Ends it. */
-  idle: NodeJS.Timeout | undefined;
-}
-
 /** Makes them. */
-export function createMachines({ data, ledger, environment }: MachineOptions): Machines {
+export function createMachines({ data, ledger, environment }: ConnectionOptions): Machines {
   const lines = new Map<string, Line>();
-  const connections = new Map<string, Connection>();
+  const connections = sshConnections({ data, ledger, environment });
   const lineOf = (id: string): Line => {
     const line = lines.get(id) ?? new Line(workLimits.processesWaiting);
     // The map's order is the order of use.
@@ -60,44 +36,6 @@ export function createMachines({ data, ledger, environment }: MachineOptions): M
     }
     return line;
   };
-  const rest = (key: string, connection: Connection): void => {
-    clearTimeout(connection.idle);
-    const end = (): void => {
-      connections.delete(key);
-      void connection.master.end().catch(() => undefined);
-    };
-    connection.idle = connection.active > 0 ? undefined : setTimeout(end, IDLE_MS).unref();
-  };
-  /** Commands of an earlier version of the record end over the connection that they began with. */
-  const sshTo = ({ record }: Found<TargetInput>, line: Line): Spawner => {
-    const { id, version, name, secrets } = record;
-    const config = record.config as unknown as SshConfig;
-    const own = { name, config, ledger, env: environment(["PATH"]) };
-    const key = `${id}.${version}`;
-    const made = () => sshMaster({ ...own, data, privateKey: secrets?.private_key ?? "" });
-    const connection = connections.get(key) ?? { master: made(), active: 0, idle: undefined };
-    connections.set(key, connection);
-    const { master } = connection;
-    const over = sshSpawner({ ...own, line, master });
-    return {
-      start: async (...of) => {
-        connection.active += 1;
-        rest(key, connection);
-        const leave = (): void => {
-          connection.active -= 1;
-          rest(key, connection);
-        };
-        try {
-          const child = await over.start(...of);
-          child.exit.then(leave, leave);
-          return child;
-        } catch (error) {
-          leave();
-          throw error;
-        }
-      },
-    };
-  };
   const spawner = (of: Found<TargetInput>): Spawner => {
     const { id, type, name, config } = of.record;
     const line = lineOf(id);
@@ -108,7 +46,7 @@ export function createMachines({ data, ledger, environment }: MachineOptions): M
     if (type !== "ssh") {
       throw new RuntimeError("INVALID", `No commands run on target ${name}, of type ${type}.`);
     }
-    return sshTo(of, line);
+    return connections.to(of, line);
   };
   return {
     spawner,
@@ -118,18 +56,16 @@ export function createMachines({ data, ledger, environment }: MachineOptions): M
         await workFolder({ name: record.name, config: record.config as unknown as LocalConfig });
         return;
       }
-      const child = await spawner(of).start({ argv: ["true"] }, signal);
+      // One where everybody is at work is there all the same.
+      const isSsh = record.type === "ssh";
+      const place = isSsh ? connections.to(of, new Line(0)) : spawner(of);
+      const child = await place.start({ argv: ["true"] }, signal);
       for (const stream of [child.stdout, child.stderr]) stream.resume();
       child.stdin.end();
       const { code } = await child.exit;
       if (code === 0) return;
       throw new RuntimeError("PROVIDER_FAILED", `Target ${record.name} runs no commands.`);
     },
-    end: async () => {
-      const open = [...connections.values()];
-      connections.clear();
-      for (const { idle } of open) clearTimeout(idle);
-      await Promise.all(open.map(({ master }) => master.end()));
-    },
+    end: connections.end,
   };
 }

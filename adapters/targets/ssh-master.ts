@@ -188,11 +188,11 @@ function notConnected({ name }: MasterOptions, said: string): RuntimeError {
     const message = `Target ${name} shows a host key that is not among its known hosts: nothing was sent to it.`;
     return new RuntimeError("PROVIDER_FAILED", message);
   }
-  if (/permission denied/i.test(said)) {
-    return new RuntimeError("PROVIDER_FAILED", `Target ${name} does not take its user and key.`);
-  }
   if (/error in libcrypto|invalid format|load key/i.test(said)) {
     return new RuntimeError("PROVIDER_FAILED", `The private key of target ${name} cannot be read.`);
+  }
+  if (/permission denied/i.test(said)) {
+    return new RuntimeError("PROVIDER_FAILED", `Target ${name} does not take its user and key.`);
   }
   return new RuntimeError("TARGET_LOST", `Target ${name} cannot be reached over ssh.`, {
     began: false,

@@ -77,6 +77,23 @@ export const families: readonly Family[] = [
     ({ guards }) => guards.map(({ check, action, count }): Sample => [[check, action], count]),
   ),
   family(
+    "gauge",
+    "troupe_targets",
+    "Targets by how they were when they were last looked at.",
+    ["status"],
+    ({ targets }) =>
+      targets === null
+        ? []
+        : (["ok", "lost", "failed"] as const).map((one): Sample => [[one], targets[one]]),
+  ),
+  family(
+    "gauge",
+    "troupe_targets_awaited",
+    "Targets that runs wait for, of each tenant.",
+    [],
+    ({ targets }) => (targets === null ? [] : [[[], targets.awaited]]),
+  ),
+  family(
     "counter",
     "troupe_otlp_spans_total",
     "Spans for the collector of traces: sent, refused by it, dropped because it was away or too slow.",

@@ -6,6 +6,7 @@ import type { LagFigures } from "../../runtime/threads/loop-lag.ts";
 import type { WorkGateFigures } from "../http/gate/work-gate.ts";
 import type { HubCounts } from "../llm/answer-hub.ts";
 import type { ProviderFigures } from "../llm/provider-figures.ts";
+import type { TargetFigures } from "../targets/health.ts";
 import type { GenAiSeries } from "./gen-ai-figures.ts";
 import type { GuardCounts } from "./guard-figures.ts";
 import type { MissedWhere } from "./missed-vectors.ts";
@@ -25,6 +26,8 @@ export interface Scrape {
   readonly reused: HubCounts;
   readonly exported: ExportFigures;
   readonly genAi: readonly GenAiSeries[];
+  /** Null while nobody has looked at any. */
+  readonly targets: TargetFigures | null;
 }
 
 /** Values of a metric's labels, in the order of their names. */

@@ -33,6 +33,8 @@ export interface MetricsSources {
   exported?(): Scrape["exported"] | undefined;
   /** What models took. Default: nothing was measured. */
   genAi?(): Scrape["genAi"];
+  /** How targets are. Default: nobody knows. */
+  targets?(): Scrape["targets"];
 }
 
 /** The text of one scrape. */
@@ -59,7 +61,8 @@ export function createMetrics(sources: MetricsSources): Metrics {
       const [reused, guards] = [sources.reused(), sources.guards?.() ?? []];
       const exported = sources.exported?.() ?? { sent: 0, dropped: 0, refused: 0 };
       const genAi = sources.genAi?.() ?? [];
-      const counts = { missed, guards, providers, reused, exported, genAi };
+      const targets = sources.targets?.() ?? null;
+      const counts = { missed, guards, providers, reused, exported, genAi, targets };
       const scrape: Scrape = { system, connections, gate, ...counts };
       const own = families.map((family) => textOf(family, scrape)).join("");
       return own + (await process.metrics());

@@ -64,6 +64,7 @@ async function realText(): Promise<string> {
     ...{ inspect: () => system.inspect(), connections: () => 5, gate },
     missed: () => ({ search: 3, memory: 1 }),
     guards: () => [{ check: "pii", action: "redact", count: 2 }],
+    targets: () => ({ ok: 2, lost: 1, failed: 0, awaited: 1 }),
     providers,
     reused: () => ({ cached: 0, followed: 0 }),
     genAi,

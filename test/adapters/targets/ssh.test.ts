@@ -38,15 +38,16 @@ afterAll(async () => {
 });
 
 /** A target of the server, each time as a record that was changed. */
-function target(more: Partial<SshConfig> = {}, privateKey = sshd.privateKey): Spawner {
+function found(more: Partial<SshConfig> = {}, privateKey = sshd.privateKey) {
   version += 1;
   const record = {
     ...{ id: "tg_far", version, created_at: "", updated_at: "", name: "Far", type: "ssh" as const },
     config: { ...sshd.config, ...more },
     secrets: { private_key: privateKey },
   } satisfies TargetInput & object;
-  return machines.spawner({ record, owner: "tn_default" });
+  return { record, owner: "tn_default" };
 }
+const target = (...of: Parameters<typeof found>): Spawner => machines.spawner(found(...of));
 
 const run = async (spawner: Spawner, argv: readonly string[], more = {}, stdin = "") => {
   const child = await spawner.start({ argv, ...more }, never);
@@ -224,6 +225,16 @@ withSshd(
     expect(back.out).toBe("back\n");
   },
 );
+
+withSshd("one where everybody is at work is there", async () => {
+  const busy = found({ processes: 1 });
+  const child = await machines.spawner(busy).start({ argv: ["cat"] }, never);
+
+  await machines.look(busy, AbortSignal.timeout(10_000));
+
+  child.kill();
+  await child.exit;
+});
 
 withSshd("what a server that is killed has begun there ends there", async () => {
   const script = `

@@ -1,0 +1,106 @@
+// Targets that runs wait for: each is looked at, at pauses that grow, until it is back, and whoever waits is told.
+
+import type { AwaitedTarget } from "../../actors/engines/port.ts";
+import { type TargetWaitMessage, targetWaitAddress } from "../../actors/engines/target-wait.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { Log } from "../../runtime/log.ts";
+import type { System } from "../../runtime/system.ts";
+
+/** Pauses between looks at one that is waited for, ms: the first, and the most. */
+const PAUSE_MS = 1_000;
+const PAUSE_MS_MAX = 60_000;
+/** Looks at once. */
+const LOOKS_AT_ONCE = 4;
+
+/** What they need. */
+export interface TargetWaitsOptions {
+  readonly send: System["send"];
+  readonly log: Log;
+  nowMs(): number;
+  /** Looks, and calls `settle` when it is back. @throws what is not retryable for one that is gone. */
+  look(of: { readonly tenant: string; readonly target: string }): Promise<void>;
+}
+
+/** The waits that this process knows of. */
+export interface TargetWaits {
+  /** From now on the target is looked at until it is back. */
+  awaited(of: AwaitedTarget): void;
+  /** Tells all who wait for it that it is back. */
+  settle(target: string): Promise<void>;
+  /** Targets that are waited for, of each tenant. */
+  count(): number;
+  stop(): void;
+}
+
+interface Waiting {
+  readonly target: string;
+  readonly tenant: string;
+  readonly roots: Set<string>;
+  pauseMs: number;
+  dueMs: number;
+}
+
+/** Makes them. */
+export function createTargetWaits({ send, log, nowMs, look }: TargetWaitsOptions): TargetWaits {
+  const waits = new Map<string, Waiting>();
+  let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
+  const tell = async ({ target, tenant, roots }: Waiting): Promise<void> => {
+    const message: TargetWaitMessage = { type: "back", target };
+    for (const root of roots) await send(targetWaitAddress(tenant, root), message);
+  };
+  const settle = async (target: string): Promise<void> => {
+    const back = [...waits.values()].filter((one) => one.target === target);
+    for (const one of back) {
+      waits.delete(`${one.tenant}/${target}`);
+      await tell(one);
+    }
+  };
+  const lookAt = async (waiting: Waiting): Promise<void> => {
+    const { target, pauseMs } = waiting;
+    waiting.dueMs = Number.POSITIVE_INFINITY;
+    try {
+      await look(waiting);
+    } catch (err) {
+      // One that is taken away is waited for by nobody: its calls go on, and are refused.
+      const isGone = err instanceof RuntimeError && !err.retryable;
+      if (isGone) await settle(target);
+      else log.write("error", "A target could not be looked at.", { target, err });
+    }
+    waiting.pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2);
+    waiting.dueMs = nowMs() + waiting.pauseMs;
+  };
+  const tick = async (): Promise<void> => {
+    const due = [...waits.values()].filter(({ dueMs }) => dueMs <= nowMs());
+    // Those that have waited longest for a look: slow ones hold up no others for ever.
+    const first = due.toSorted((one, other) => one.dueMs - other.dueMs).slice(0, LOOKS_AT_ONCE);
+    await Promise.all(first.map(lookAt));
+  };
+  const run = (): void => {
+    if (timer !== undefined || isStopped || waits.size === 0) return;
+    timer = setTimeout(() => {
+      tick()
+        .catch((err: unknown) => log.write("error", "Targets could not be looked at.", { err }))
+        .finally(() => {
+          timer = undefined;
+          run();
+        });
+    }, PAUSE_MS / 2).unref();
+  };
+  return {
+    settle,
+    awaited: ({ tenant, target, root }) => {
+      const key = `${tenant}/${target}`;
+      const fresh = { target, tenant, roots: new Set<string>() };
+      const waiting = waits.get(key) ?? { ...fresh, pauseMs: PAUSE_MS, dueMs: 0 };
+      waiting.roots.add(root);
+      waits.set(key, waiting);
+      run();
+    },
+    count: () => waits.size,
+    stop: () => {
+      isStopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
