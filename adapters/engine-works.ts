@@ -1,6 +1,7 @@
 // Engines at work on main: their drivers with what these need of the server. Loaded when the first one is asked.
 
 import type { EngineWorks } from "../actors/engines/works.ts";
+import { type Figures, noteName } from "../actors/figures.ts";
 import { createPrices } from "../actors/money/catalogue.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
@@ -11,6 +12,7 @@ import { createEgress } from "./egress.ts";
 import { createEngines } from "./engines/engines.ts";
 import { findPlace } from "./targets/found.ts";
 import type { Machines } from "./targets/machines.ts";
+import { workEndedBy } from "./telemetry/noted-work.ts";
 import { createWeb } from "./web.ts";
 
 /** What they need. */
@@ -18,6 +20,8 @@ interface WorksOptions {
   readonly config: Config;
   readonly system: Pick<RunningSystem, "tables">;
   readonly machines: Machines;
+  /** Where it is counted how work ends. */
+  readonly figures: Figures;
 }
 
 /** Makes them. */
@@ -25,6 +29,7 @@ export function openEngineWorks({
   config,
   system: { tables },
   machines,
+  figures,
 }: WorksOptions): EngineWorks & { end(): Promise<void> } {
   const closed = closedBy(config.data);
   const egress = createEgress({ allowedHosts: config.tools.hosts, closed });
@@ -36,5 +41,9 @@ export function openEngineWorks({
     },
     web: createWeb(egress),
     prices: createPrices(priceListOf(config)),
+    ended: (type, error, ms) => {
+      const how = error === null ? "done" : workEndedBy(error);
+      figures.note(noteName("engine", type, how), ms);
+    },
   });
 }

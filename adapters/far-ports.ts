@@ -15,8 +15,8 @@ export const farChannels: FarPort<Channels> = {
     ...(["ask", "stop", "decide", "render", "renderPlain", "template"] as const),
     ...(["send", "reconcile", "reach", "fileBytesMax"] as const),
   ],
-  // A sign that could not be given is not missed.
-  tells: ["typing"],
+  // A sign that could not be given is not missed, nor is one of many that are counted.
+  tells: ["typing", "ended"],
 };
 
 /** Work that triggers begin: it goes through the door's gates as chats do. */

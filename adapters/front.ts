@@ -63,6 +63,7 @@ import type { GenAiFigures } from "./telemetry/gen-ai-figures.ts";
 import type { CountedGuards } from "./telemetry/guard-figures.ts";
 import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
 import type { MissedVectors } from "./telemetry/missed-vectors.ts";
+import type { WorkFigures } from "./telemetry/work-figures.ts";
 import { withStorageRoom } from "./tenants/storing.ts";
 import { loadWeights } from "./tenants/weights.ts";
 import type { Rotation } from "./vault/rotation.ts";
@@ -92,6 +93,7 @@ export interface FrontOptions {
   readonly guards: CountedGuards;
   /** What models took. */
   readonly genAi: Pick<GenAiFigures, "series">;
+  readonly figures: WorkFigures;
   /** What all threads know of the providers. */
   readonly providerMemory: SharedArrayBuffer;
   /** Of them as embedders and re-rankers. */
@@ -148,9 +150,9 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     ...{ compute: system.compute, nowMs: Date.now, prices },
     ...{ data: config.data, log: diary, sealed, skillBytesMax: config.skills.bytesMax },
     ...{ tenantLimits: defaultLimits(config.tenants.limits), folders: config.tools.folders },
-    ...{ trust: trustOf(options), gateway: gatewaySettings(config) },
-    ...knowledge,
-    ...{ guards: options.guards, operatorRules: config.guardrails, toolServers: config.mcpServers },
+    ...{ trust: trustOf(options), gateway: gatewaySettings(config), ...knowledge },
+    operatorRules: config.guardrails,
+    ...{ guards: options.guards, figures: options.figures, toolServers: config.mcpServers },
     ...{ memories: createFrontMemories(system, knowledge), orchestrator: agents.settings },
   });
   const sessions = createSessions(http.sessionMs);
@@ -211,7 +213,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
 }
 
 function metricsOf(
-  { system, missed, guards, lines, genAi }: FrontOptions,
+  { system, missed, guards, lines, genAi, figures, config }: FrontOptions,
   { gate, targetFigures: targets }: Services,
   providers: LookAtProviders,
   connections: () => number,
@@ -226,6 +228,8 @@ function metricsOf(
     exported: () => lines.exported(),
     genAi: () => genAi.series(),
     targets,
+    work: figures,
+    slots: async () => (await import("./front-line.ts")).lookAtLine(system, config.agents),
   });
 }
 

@@ -32,10 +32,8 @@ import { renewedRow, rowSeals } from "./secret-rows.ts";
 import { listenToSignals, type Restarts } from "./signals.ts";
 import { readSkillTaskName } from "./skills/reading.ts";
 import type { TakeOver } from "./take-over.ts";
-import { createGenAiFigures, genAiMemory } from "./telemetry/gen-ai-figures.ts";
-import { createGuardFigures, guardMemory } from "./telemetry/guard-figures.ts";
 import type { Log } from "./telemetry/log.ts";
-import { createMissedVectors, missedMemory } from "./telemetry/missed-vectors.ts";
+import { figureMemories, sharedFigures } from "./telemetry/shared-figures.ts";
 import { compactWhenDue } from "./tenants/compact-at-start.ts";
 import type { Rotation } from "./vault/rotation.ts";
 import type { SealedTenants } from "./vault/sealing.ts";
@@ -147,7 +145,7 @@ const computeTasks = new URL("./compute-tasks.js", import.meta.url).href;
 /** What of the configuration the engines' ports are built from. */
 function hostConfig(
   config: Config,
-): Omit<HostConfig, "missed" | "guardMemory" | "providerMemory" | "masterKeys" | "sealer"> {
+): Omit<HostConfig, "missed" | "providerMemory" | "masterKeys" | "sealer"> {
   return {
     defaultProvider: config.defaultProvider,
     defaultModel: config.defaultModel,
@@ -205,7 +203,7 @@ export async function start(
   await checkMiddleware(config);
   // The front door's modules load here while the workers start on their own threads.
   const frontModule = import("./front.ts");
-  const [missed, guards, genAi] = [missedMemory(), guardMemory(), genAiMemory()];
+  const memories = figureMemories();
   const providers = providerMemory(config.providers);
   const embedMemory = createEmbedMemory(config.providers);
   const closed = toldClosed(config, log);
@@ -220,7 +218,7 @@ export async function start(
     loadHost: async () => (await import("./worker-host.ts")).workerHost,
     hostConfig: {
       ...hostConfig(config),
-      ...{ missed, guardMemory: guards, genAiMemory: genAi },
+      ...memories,
       ...{ providerMemory: providers, embedMemory },
       masterKeys,
       sealer: sealed?.source,
@@ -254,8 +252,7 @@ export async function start(
       acts,
       log: (line) => logRequest(log, line),
       diary: log,
-      ...{ missed: createMissedVectors(missed), guards: createGuardFigures(guards) },
-      genAi: createGenAiFigures(genAi),
+      ...sharedFigures(memories),
       providerMemory: providers,
       embedMemory,
       ...{ rotation, vault, sealed },

@@ -4,6 +4,7 @@
 import { catalog } from "../actors/catalog.ts";
 import type { MergePorts } from "../actors/collection.ts";
 import type { Credentials } from "../actors/credentials/port.ts";
+import type { Figures } from "../actors/figures.ts";
 import type { Files } from "../actors/files.ts";
 import type { McpServer, McpServers } from "../actors/mcp/port.ts";
 import { Marks } from "../actors/money/ahead.ts";
@@ -59,6 +60,8 @@ import { type RunTeller, tellRuns } from "./telemetry/ended-runs.ts";
 import { createGenAiFigures, measured } from "./telemetry/gen-ai-figures.ts";
 import { createGuardFigures } from "./telemetry/guard-figures.ts";
 import { createMissedVectors } from "./telemetry/missed-vectors.ts";
+import { notedCompute, notedEngines } from "./telemetry/noted-work.ts";
+import { createWorkFigures } from "./telemetry/work-figures.ts";
 import { poolClass } from "./undici-pool.ts";
 import { createVault } from "./vault/vault.ts";
 import { createWeb } from "./web.ts";
@@ -88,6 +91,8 @@ export type HostConfig = Pick<
     readonly providerMemory: SharedArrayBuffer;
     /** Where it is measured what models take; see `gen-ai-figures.ts`. Default: nowhere. */
     readonly genAiMemory?: SharedArrayBuffer;
+    /** Where other work is counted; see `work-figures.ts`. Default: nowhere. */
+    readonly workMemory?: SharedArrayBuffer;
     /** Whether main is told of runs that end, or that begin and end. Default: not. */
     readonly tells?: "ends" | "all" | undefined;
     /** Changes with every start of the machine; "" where nobody knows. */
@@ -106,7 +111,9 @@ const WARM_AFTER_MS = 3_000;
 /** The program of an engine. */
 export const workerHost: WorkerHost<HostConfig> = {
   definitions: catalog,
-  createPorts: ({ config, hot, bulk, compute, log, main, weightOf }): Ports & MergePorts & Told => {
+  createPorts: ({ config, hot, bulk, log, main, weightOf, ...of }): Ports & MergePorts & Told => {
+    const counters = countersOf(config);
+    const compute = notedCompute(of.compute, counters.figures);
     const line = main && channelsOf(main);
     const purse = line && linePurse(line(channels.purse));
     const embedder = createBuiltinEmbedder();
@@ -174,19 +181,30 @@ export const workerHost: WorkerHost<HostConfig> = {
       agentDefaults: { timeoutSeconds: config.agents.timeout },
       web: createWeb(out, open, tokens),
       ...{ files: laterFiles(tools.folders, compute), credentials: tokens },
-      ...farPorts(line, tools),
+      ...farPorts(line, tools, counters.figures),
       ...(line && { works: farPort(line(channels.works), farWorks) }),
       mcp: laterMcp({ egress: out, open, tokens }, farPort(line?.(channels.mcp), farMcp)),
-      compute,
-      ...(config.guardMemory && { guards: createGuardFigures(config.guardMemory) }),
-      prices: createPrices(config.prices),
+      ...{ compute, ...counters, prices: createPrices(config.prices) },
       ...{ marks: new Marks(config.boot || null), log },
       ...(line && config.tells && { runs: tellRuns(line(channels.ended), config.tells === "all") }),
     };
   },
   runBegun: (ports, tenant, run) => (ports as Told).runs?.begun(tenant, run),
   runEnded: (ports, tenant, run) => (ports as Told).runs?.ended(tenant, run),
+  noted: (ports, name, value) => (ports as Told).figures?.note(name, value),
 };
+
+interface Noted {
+  readonly figures?: Figures;
+}
+
+/** What is counted by all threads together. */
+function countersOf({ workMemory, guardMemory }: HostConfig): Pick<Ports, "guards"> & Noted {
+  return {
+    ...(workMemory && { figures: createWorkFigures(workMemory) }),
+    ...(guardMemory && { guards: createGuardFigures(guardMemory) }),
+  };
+}
 
 function measuredLlm(config: HostConfig, log: Log, weightOf: WeightOf): Llm {
   const { providerMemory: memory, genAiMemory } = config;
@@ -194,8 +212,8 @@ function measuredLlm(config: HostConfig, log: Log, weightOf: WeightOf): Llm {
   return genAiMemory === undefined ? llm : measured(llm, createGenAiFigures(genAiMemory));
 }
 
-/** Beside the ports of runs: who is told when one begins and ends. */
-interface Told {
+/** Beside the ports of runs: who is told when one begins and ends, and what turns note. */
+interface Told extends Noted {
   readonly runs?: RunTeller;
 }
 
@@ -203,9 +221,11 @@ interface Told {
 function farPorts(
   line: ReturnType<typeof channelsOf> | undefined,
   { scripts, processTenants }: Config["tools"],
+  figures: Figures | undefined,
 ): Pick<Ports, "channels" | "launches" | "schedules" | "scripts" | "processTenants" | "engines"> {
+  const engines = farPort(line?.(channels.engines), farEngines);
   return {
-    engines: farPort(line?.(channels.engines), farEngines),
+    engines: notedEngines(engines, figures),
     channels: farPort(line?.(channels.gateway), farChannels),
     launches: farPort(line?.(channels.launches), farLaunches),
     schedules: farPort(line?.(channels.schedules), farSchedules),

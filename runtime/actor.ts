@@ -134,6 +134,11 @@ export interface Turn {
   reply(value: Data, options?: { readonly follow?: string }): void;
   /** Answers the asker with an error; the rest of the turn still commits. */
   refuse(error: ErrorData): void;
+  /**
+   * Tells the program's host, with the turn's commit, that something has happened, for its figures. About: what
+   * is done again after a commit was refused is told twice, and a crash may take it.
+   */
+  note(name: string, value: number): void;
 }
 
 /** How a run ended. */

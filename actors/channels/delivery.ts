@@ -41,9 +41,11 @@ export const deliveryRun = defineRun<Delivery, DeliveryEnd, Pick<Ports, "channel
       context.step(key, () => context.ports.channels[how]({ tenant, channel, outgoing: said }), {
         repeat: "safe",
       });
-    const end = (status: DeliveryEnd["status"], reason: string | null): DeliveryEnd => ({
-      ...{ status, reason, attempts: progress.attempts, receipts: progress.receipts },
-    });
+    const end = (status: DeliveryEnd["status"], reason: string | null): DeliveryEnd => {
+      const { createdAtMs } = delivery;
+      context.ports.channels.ended({ tenant, channel, status, createdAtMs });
+      return { status, reason, attempts: progress.attempts, receipts: progress.receipts };
+    };
     if (delivery.isTemplate) return await ended(context, delivery, closedWindow, end);
     let parts: readonly Part[] | null = null;
     for (let number = 1; parts === null; number += 1) {

@@ -116,4 +116,6 @@ export interface Channels {
   /** Largest file that the account sends, bytes; 0: none. @throws NOT_FOUND, PROVIDER_UNAVAILABLE when it is not open. */
   fileBytesMax(of: AccountRef): Promise<number>;
   typing(of: AccountRef & { readonly address: ChannelData }): void;
+  /** A delivery has ended: it is counted. */
+  ended(of: AccountRef & { readonly status: string; readonly createdAtMs: number }): void;
 }

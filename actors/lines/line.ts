@@ -9,10 +9,15 @@ import { type Address, address, addressParts } from "../../runtime/address.ts";
 export type LineMessage =
   /** `most`: runs at once, as it is said now. */
   | { readonly type: "enter"; readonly run: string; readonly most: number }
+  /** Answered with LineView. */
+  | { readonly type: "describe" }
   /** It has ended, or waits no more. */
   | { readonly type: "leave"; readonly run: string }
   /** A tenant is gone with all of its runs. `from`: it goes on behind this key. */
   | { readonly type: "forget"; readonly tenant: string; readonly from?: string };
+
+/** How a line is. */
+export type LineView = Record<"running" | "waiting", number>;
 
 /** Told to who has entered a run: it works from now on. */
 export interface Go {
@@ -61,6 +66,7 @@ export const lineActor = defineActor<LineState, LineMessage>({
   initial: () => ({ most: 0, running: [], waiting: 0, last: 0 }),
   reads(message): Readonly<Record<string, ReadRequest>> {
     const next: ReadRequest = { type: "records", from: "w.", to: "w/", limit: PAGE };
+    if (message.type === "describe") return {};
     if (message.type === "enter") return { next };
     if (message.type === "forget") {
       const { from = "w." } = message;
@@ -73,6 +79,9 @@ export const lineActor = defineActor<LineState, LineMessage>({
     switch (message.type) {
       case "enter":
         return entered(state, message, turn);
+      case "describe":
+        turn.reply({ running: state.running.length, waiting: state.waiting } satisfies LineView);
+        return state;
       case "leave":
         return letGo(left(state, message.run, turn), turn, (one) => one.run === message.run);
       case "forget":

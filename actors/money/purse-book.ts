@@ -5,6 +5,7 @@
 
 import type { Loaded, ReadRequest, Turn } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
+import { noteBudget } from "../figures.ts";
 import { budgetTables } from "../records/budget.ts";
 import { type Ahead, lostOf, mayGoAhead, stepOfMark } from "./ahead.ts";
 import { book, bookedUse } from "./booking.ts";
@@ -165,6 +166,7 @@ export function reserve(
     const leftMicros = Math.max(0, line.limitMicros - (used - held));
     if (needMicros > leftMicros) {
       refused(turn, message, line);
+      noteBudget(turn, line, "refused", used);
       return answer({ type: "exhausted", line, leftMicros, needMicros, place });
     }
     const isQueued = !line.isOwn && turn.loaded[queueKey(line)] !== undefined;
@@ -187,6 +189,7 @@ export function reserve(
     const account = accounts.get(line) ?? NOTHING;
     const taken = takenOf(line, account, { micros, known, isAhead });
     if (taken.mark > (known?.marks[line.of] ?? 0)) marks[line.of] = taken.mark;
+    noteBudget(turn, line, "granted", taken.used);
     if (line.isOwn) own[line.of] = taken;
     else take(turn, line, account, { next: taken, known, isAhead });
     const lost = lostOf(account, known);

@@ -3,6 +3,7 @@
 
 import type { Turn } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
+import { noteName } from "../figures.ts";
 import { triggerLimits } from "../records/trigger.ts";
 
 /** Table of occurrences; rows `tr_x.000000000001`. */
@@ -81,5 +82,6 @@ export function noted(turn: Turn, sequence: number, fields: NewOccurrence): Occu
 /** Writes a row that was skipped. */
 export function skipped(turn: Turn, row: OccurrenceRow, why: SkipReason): void {
   const ended = { state: "skipped", why, endedAtMs: turn.nowMs } as const;
+  turn.note(noteName("occurrence", row.cause, `skipped_${why}`), 0);
   turn.putRow(occurrencesTable, row.id, { ...row, ...ended });
 }

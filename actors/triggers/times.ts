@@ -3,6 +3,7 @@
 
 import type { Turn } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
+import { noteName } from "../figures.ts";
 import { type TriggerInput, triggerLimits } from "../records/trigger.ts";
 import { type NewOccurrence, noted, type SkipReason } from "./occurrence.ts";
 import { type Due, nextDue, scheduleKey, type Times, timesOf } from "./schedule.ts";
@@ -170,6 +171,7 @@ function passedOver(
   const fields: NewOccurrence = { cause: "schedule", atMs: fromMs, untilMs, ...count };
   const next = counted({ ...state, sequence: state.sequence + 1 }, "skipped");
   noted(turn, next.sequence, { ...fields, state: "skipped", why, endedAtMs: turn.nowMs });
+  turn.note(noteName("occurrence", "schedule", `skipped_${why}`), 0);
   return next;
 }
 

@@ -5,6 +5,7 @@ import type { RunEnded, Turn } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
 import type { Answered, Begun } from "../answered.ts";
 import { sessionAddress } from "../channels/session-key.ts";
+import { noteName } from "../figures.ts";
 import { joinedBy, type TriggerInput, triggerLimits } from "../records/trigger.ts";
 import { type Cancel, cancelKind, launchKind } from "./launch.ts";
 import {
@@ -91,6 +92,7 @@ function start(
   const started = { state: "running", conversation, startedAtMs: turn.nowMs } as const;
   const row: OccurrenceRow = { ...waiting, ...started };
   turn.putRow(occurrencesTable, row.id, row);
+  if (key === row.id) turn.note(noteName("occurrence", row.cause, "begun"), lateness(row, turn));
   const input: Launch = {
     ...{ tenant, target: record.target, text: textOf(record, row), conversation, trigger },
     ...{ occurrence: row.id, key, depth: row.depth ?? 0 },
@@ -101,6 +103,11 @@ function start(
   const launch = turn.startRun({ kind: launchKind, input, timeoutMs });
   const working: Working = { row, launch, run: null, isGoingOn: before !== null };
   return { ...state, working, ...(isOne && { conversation }) };
+}
+
+/** A schedule may come due later than its time says, by its jitter. */
+function lateness({ cause, lateMs, atMs }: OccurrenceRow, { nowMs }: Turn): number {
+  return cause === "schedule" ? lateMs : Math.max(0, nowMs - atMs);
 }
 
 /** What whoever works is asked: what happened is data, whatever it says. */
@@ -208,6 +215,7 @@ function ended(
   const row: OccurrenceRow = { ...working.row, ...fields, endedAtMs: turn.nowMs };
   // Of a trigger that was removed no row is kept.
   turn.putRow(occurrencesTable, row.id, state.removed === null ? row : undefined);
+  turn.note(noteName("occurrence", row.cause, fields.state), 0);
   const [next, ...waiting] = state.waiting;
   const idle = { ...counted(state, fields.state), working: null };
   if (next === undefined) return idle;

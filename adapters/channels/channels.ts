@@ -11,6 +11,7 @@ import type {
   ReachAsk,
   Reached,
 } from "../../actors/channels/port.ts";
+import { type Figures, notedKinds, noteName, OTHER } from "../../actors/figures.ts";
 import type { Parser } from "../../actors/ports.ts";
 import { RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import type { Caller } from "../http/services/agent-store.ts";
@@ -42,6 +43,8 @@ export interface ChannelParts {
   readonly parser: Parser;
   readonly typing: TypingSigns;
   readonly live: LiveAnswers;
+  /** Where it is counted how deliveries end. Default: nowhere. */
+  readonly figures?: Figures | undefined;
   nowMs(): number;
 }
 
@@ -94,6 +97,11 @@ export function createChannels(parts: ChannelParts): Channels {
     typing: (of) => {
       const account = accounts.find(of.channel);
       if (account?.tenant === of.tenant) typing.once(account, of.address);
+    },
+    ended: ({ channel, status, createdAtMs }) => {
+      const kind = accounts.find(channel)?.adapter.kind ?? OTHER;
+      const row = notedKinds.delivery.rows.find((one) => one === kind) ?? OTHER;
+      parts.figures?.note(noteName("delivery", row, status), parts.nowMs() - createdAtMs);
     },
   };
 }

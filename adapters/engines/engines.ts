@@ -25,7 +25,7 @@ import { codeAgentDriver } from "./code-agent.ts";
 import type { Driver, WorkPrices } from "./driver.ts";
 import { managedAgentDriver } from "./managed-agent.ts";
 import { PluginPool } from "./plugin-pool.ts";
-import { createWorks, type PlannedWork } from "./works.ts";
+import { createWorks, type PlannedWork, type WorksOptions } from "./works.ts";
 
 /** What they need. */
 export interface EnginesOptions {
@@ -36,6 +36,7 @@ export interface EnginesOptions {
   /** The guarded way out. */
   readonly web: Web;
   readonly prices: Prices;
+  readonly ended?: WorksOptions["ended"];
 }
 
 /** In place of a model's name, where the engine has none. */
@@ -44,11 +45,12 @@ const modelOf = ({ type, config = {} }: FoundEngine["engine"]["record"]): string
 
 /** The port. */
 export function createEngines(options: EnginesOptions): EngineWorks & { end(): Promise<void> } {
-  const { find } = options;
+  const { find, ended } = options;
   const pools = new Map<string, KeptPool>();
   const works = createWorks({
     terms: async (of) => termsOf(await find(of)),
     plan: async (task) => await planned(options, pools, task, await find(task)),
+    ...(ended && { ended }),
   });
   return {
     ...works,
@@ -103,6 +105,7 @@ async function planned(
   const atOnce = at_once ?? (isAlone ? 1 : agentLimits.atOnce);
   const name = `${record.id}@${found.target.record.id}`;
   return {
+    type: record.type,
     drive: naming(found, await driverOf(options, pools, found)),
     timeoutMs,
     line: { name, atOnce, waiting: agentLimits.waiting },

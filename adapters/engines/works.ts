@@ -28,6 +28,8 @@ const limits = {
 
 /** How a piece of work is done. */
 export interface PlannedWork {
+  /** Of the engine. */
+  readonly type: string;
   readonly drive: Driver;
   readonly timeoutMs: number;
   /** Of what only so many pieces are done at once, and how many more may wait. */
@@ -39,12 +41,14 @@ export interface WorksOptions {
   /** Finds how a task is done. @throws NOT_FOUND, FORBIDDEN, INVALID. */
   plan(task: WorkTask): Promise<PlannedWork>;
   readonly terms: EngineWorks["terms"];
+  /** Told how each piece ended, and how long it took, waiting included, ms. */
+  readonly ended?: (type: string, error: string | null, ms: number) => void;
   readonly leaseMs?: number;
 }
 
 /** The port over drivers; `end` gives up all that is under way. */
 export function createWorks(options: WorksOptions): EngineWorks & { end(): Promise<void> } {
-  const { plan, terms, leaseMs = limits.leaseMs } = options;
+  const { plan, terms, ended, leaseMs = limits.leaseMs } = options;
   const works = new Map<string, Work>();
   const operations = new Map<string, Promise<Work>>();
   const lines = new Map<string, Line>();
@@ -66,6 +70,10 @@ export function createWorks(options: WorksOptions): EngineWorks & { end(): Promi
     if (line.atWork >= atOnce && line.waiting.length >= waiting) throw full(atOnce + waiting);
     const work = new Work(task, leaseMs, forget);
     works.set(work.id, work);
+    const begunMs = performance.now();
+    const told = ({ error }: WorkEnd): void =>
+      ended?.(planned.type, error?.code ?? null, performance.now() - begunMs);
+    void work.whenOver().then(told);
     void inLine(line, atOnce, work.signal)
       .then((leave) => work.perform(planned).finally(leave))
       .finally(() => {
@@ -204,6 +212,11 @@ class Work {
     for (const tell of this.#ended.splice(0)) tell();
     this.#makeRoom();
     this.#taker?.();
+  }
+
+  async whenOver(): Promise<WorkEnd> {
+    await new Promise<void>((resolve) => void this.#ended.push(resolve));
+    return this.#end as WorkEnd;
   }
 
   say(text: string): boolean {

@@ -10,6 +10,7 @@ import type { LaneFigures } from "../http/gate/lane.ts";
 import { type Family, family, type Sample } from "./family.ts";
 import { genAiFamilies } from "./gen-ai-families.ts";
 import { providerFamilies } from "./provider-families.ts";
+import { workFamilies } from "./work-families.ts";
 
 /** Engine counters that are counted by name, with what they say. */
 const engineCounters: readonly (readonly [counter: string, name: string, help: string])[] = [
@@ -102,6 +103,7 @@ export const families: readonly Family[] = [
   ),
   ...genAiFamilies(),
   ...providerFamilies(),
+  ...workFamilies(),
   ...doorFamilies(),
   ...workerFamilies(),
   ...kindFamilies(),

@@ -11,6 +11,7 @@ import type { GenAiSeries } from "./gen-ai-figures.ts";
 import type { GuardCounts } from "./guard-figures.ts";
 import type { MissedWhere } from "./missed-vectors.ts";
 import type { ExportFigures } from "./otlp/exporter.ts";
+import type { WorkFigures } from "./work-figures.ts";
 
 const SECONDS_A_MS = 0.001;
 
@@ -28,6 +29,16 @@ export interface Scrape {
   readonly genAi: readonly GenAiSeries[];
   /** Null while nobody has looked at any. */
   readonly targets: TargetFigures | null;
+  readonly work: Pick<WorkFigures, "rows">;
+  /** Null: not known just now. */
+  readonly slots: Slots | null;
+}
+
+/** The line of agents that work by themselves. */
+export interface Slots {
+  readonly running: number;
+  readonly waiting: number;
+  readonly limit: number;
 }
 
 /** Values of a metric's labels, in the order of their names. */

@@ -35,6 +35,10 @@ export interface MetricsSources {
   genAi?(): Scrape["genAi"];
   /** How targets are. Default: nobody knows. */
   targets?(): Scrape["targets"];
+  /** What was noted of other work. Default: nothing. */
+  readonly work?: Scrape["work"];
+  /** Who works by itself. Default: it is not known. */
+  slots?(): Promise<Scrape["slots"]>;
 }
 
 /** The text of one scrape. */
@@ -55,14 +59,17 @@ export function createMetrics(sources: MetricsSources): Metrics {
   return {
     text: async () => {
       registry ??= processRegistry();
-      const looks = [sources.inspect(), sources.providers(), registry] as const;
-      const [system, providers, process] = await Promise.all(looks);
+      const slots = sources.slots?.().catch(() => null) ?? null;
+      const looks = [sources.inspect(), sources.providers(), registry, slots] as const;
+      const [system, providers, process, line] = await Promise.all(looks);
       const [connections, gate, missed] = [sources.connections(), sources.gate(), sources.missed()];
       const [reused, guards] = [sources.reused(), sources.guards?.() ?? []];
       const exported = sources.exported?.() ?? { sent: 0, dropped: 0, refused: 0 };
       const genAi = sources.genAi?.() ?? [];
       const targets = sources.targets?.() ?? null;
-      const counts = { missed, guards, providers, reused, exported, genAi, targets };
+      const work = sources.work ?? { rows: () => [] };
+      const more = { genAi, targets, work, slots: line };
+      const counts = { missed, guards, providers, reused, exported, ...more };
       const scrape: Scrape = { system, connections, gate, ...counts };
       const own = families.map((family) => textOf(family, scrape)).join("");
       return own + (await process.metrics());

@@ -45,6 +45,8 @@ export interface KernelOptions {
   readonly runBegun?: ((tenant: string, run: string) => void) | undefined;
   /** Told of each root run when it ends, before that is committed. Must not throw. */
   readonly runEnded?: ((tenant: string, run: string) => void) | undefined;
+  /** Told what turns note (`Turn.note`). Must not throw. */
+  readonly noted?: ((name: string, value: number) => void) | undefined;
 }
 
 /** Limits of one engine. */

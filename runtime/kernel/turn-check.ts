@@ -82,6 +82,7 @@ function bytesOf(engine: Engine, item: MailItem, wish: Wish): number {
     case "decide":
       return measured(wish.value) + SEND_BYTES;
     case "tell":
+    case "note":
     case "remind": // Its rows are made already, and counted.
       return 0;
   }

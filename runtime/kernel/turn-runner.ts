@@ -280,6 +280,9 @@ export class TurnRunner {
       case "remind":
         reminders.add(wish.atMs, wish.key);
         return;
+      case "note":
+        this.#engine.options.noted?.(wish.name, wish.value);
+        return;
     }
   }
 

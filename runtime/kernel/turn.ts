@@ -27,7 +27,8 @@ export type Wish =
   | { readonly type: "cancel"; readonly id: string; readonly reason: string }
   | { readonly type: "steer"; readonly id: string; readonly value: Data }
   | { readonly type: "decide"; readonly id: string; readonly key: string; readonly value: Data }
-  | { readonly type: "remind"; readonly atMs: number; readonly key: string };
+  | { readonly type: "remind"; readonly atMs: number; readonly key: string }
+  | { readonly type: "note"; readonly name: string; readonly value: number };
 
 /** What the asker gets. */
 export type Answer =
@@ -227,6 +228,10 @@ export class TurnDraft implements Turn {
   refuse(error: ErrorData): void {
     this.#check();
     this.answer = { type: "error", error };
+  }
+
+  note(name: string, value: number): void {
+    this.#wish({ type: "note", name, value });
   }
 
   #check(): void {

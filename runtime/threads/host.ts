@@ -48,4 +48,9 @@ export interface WorkerHost<Config = unknown> {
    * return at once and not throw. Default: nobody is told.
    */
   runEnded?(ports: unknown, tenant: string, run: string): void;
+  /**
+   * Told what turns note (`Turn.note`), with what `createPorts` gave. It must return at once and not throw.
+   * Default: nobody is told.
+   */
+  noted?(ports: unknown, name: string, value: number): void;
 }

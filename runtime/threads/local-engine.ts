@@ -98,6 +98,7 @@ export class LocalEngine implements Engines {
       weightOf,
       runBegun: host.runBegun?.bind(host, ports),
       runEnded: host.runEnded?.bind(host, ports),
+      noted: host.noted?.bind(host, ports),
     });
     this.#kernel = kernel;
     const shards = Array.from({ length: SHARDS }, (_, shard) => shard);

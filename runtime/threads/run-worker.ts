@@ -147,6 +147,7 @@ class HostedWorker implements WorkerControl {
       weightOf: this.#weightOf,
       runBegun: this.#host.runBegun?.bind(this.#host, ports),
       runEnded: this.#host.runEnded?.bind(this.#host, ports),
+      noted: this.#host.noted?.bind(this.#host, ports),
     });
     setTimeout(() => this.#report(), REPORT_MS);
   }

@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
+import { noteName } from "../../actors/figures.ts";
 import { createProviderFigures } from "../../adapters/llm/provider-figures.ts";
 import { providerMemory } from "../../adapters/provider-memory.ts";
 import { families } from "../../adapters/telemetry/families.ts";
@@ -14,6 +15,11 @@ import {
 } from "../../adapters/telemetry/gen-ai-figures.ts";
 import { createLog } from "../../adapters/telemetry/log.ts";
 import { createMetrics } from "../../adapters/telemetry/metrics.ts";
+import {
+  createWorkFigures,
+  type WorkFigures,
+  workMemory,
+} from "../../adapters/telemetry/work-figures.ts";
 import type { SystemFigures } from "../../runtime/system.ts";
 import { collect, rootOn, startTestSystem, stopAll } from "../support/threads-system.ts";
 
@@ -68,8 +74,23 @@ async function realText(): Promise<string> {
     providers,
     reused: () => ({ cached: 0, followed: 0 }),
     genAi,
+    work: work(),
+    slots: () => Promise.resolve({ running: 2, waiting: 3, limit: 10 }),
   });
   return await metrics.text();
+}
+
+/** One of each kind. */
+function work(): WorkFigures {
+  const figures = createWorkFigures(workMemory());
+  figures.note(noteName("delivery", "slack", "sent"), 1_500);
+  figures.note(noteName("delivery", "slack", "failed"), 60_000);
+  figures.note(noteName("occurrence", "schedule", "begun"), 20);
+  figures.note(noteName("occurrence", "schedule", "skipped_busy"), 0);
+  figures.note(noteName("script", "javascript", "timeout"), 1_000);
+  figures.note(noteName("engine", "code_agent", "lost"), 30);
+  figures.note(noteName("budget", "tenant", "granted"), 800);
+  return figures;
 }
 
 /** Two models that were called. */
@@ -158,6 +179,24 @@ test("what models took is shown in seconds and tokens, and only so many models h
     series.find(({ model }) => model === name)?.duration.counts.reduce((sum, one) => sum + one, 0);
   expect(series).toHaveLength(MODELS_MAX + 1);
   expect([countOf("m0"), countOf("_OTHER")]).toEqual([2, 2 * (200 - MODELS_MAX)]);
+});
+
+test("what was noted of other work is shown by its few names, times in seconds and shares as such", async () => {
+  const lines = linesOf(await realText());
+
+  expect(lines).toContain('troupe_deliveries_total{platform="slack",outcome="failed"} 1');
+  expect(lines).toContain('troupe_deliveries_total{platform="slack",outcome="expired"} 0');
+  // Of those that were sent alone.
+  expect(lines).toContain('troupe_delivery_seconds_sum{platform="slack"} 1.5');
+  expect(lines).toContain('troupe_trigger_lateness_seconds_bucket{cause="schedule",le="0.025"} 1');
+  expect(lines).toContain('troupe_sandbox_runs_total{kind="javascript",outcome="timeout"} 1');
+  expect(lines).toContain('troupe_engine_work_total{engine="code_agent",outcome="lost"} 1');
+  expect(lines).toContain('troupe_budget_used_ratio_bucket{scope="tenant",le="0.8"} 1');
+  expect(lines).toContain('troupe_budget_used_ratio_sum{scope="tenant"} 0.8');
+  expect(lines).toContain('troupe_autonomous_runs{state="waiting"} 3');
+  expect(lines.filter((line) => line.includes('platform="') && !line.includes("slack"))).toEqual(
+    [],
+  );
 });
 
 test("promtool finds nothing wrong with the text", async (context) => {

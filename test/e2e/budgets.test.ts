@@ -276,6 +276,8 @@ test("the limit of a key is that key's, wherever it asks, and nobody else's", as
   expect(run?.limit).toMatchObject({ budget: "max_spend", scope: "run", limit: 0, left: 0 });
   expect(product.provider.count()).toBe(0);
   expect((await ask("question 3")).status).toBe(200);
+  const figures = await (await fetch(`${product.url}/metrics`)).text();
+  expect(figures).toMatch(/^troupe_budget_calls_total\{scope="key",outcome="refused"\} [1-9]/m);
 });
 
 test("where a provider counts nothing, or more than it was asked for, the limit holds all the same", async () => {

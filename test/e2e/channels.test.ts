@@ -64,6 +64,8 @@ test("a mention in Slack is answered in its thread, which is one conversation", 
   const texts = await answersTo(first.ts, 2);
   expect(texts).toHaveLength(2);
   expect(texts[1]).toContain("And the invoice?");
+  const figures = await (await fetch(`${product.url}/metrics`)).text();
+  expect(figures).toMatch(/^troupe_deliveries_total\{platform="slack",outcome="sent"\} [1-9]/m);
 
   const [session] = await listed(product, channel, "sessions");
   expect(session).toMatchObject({

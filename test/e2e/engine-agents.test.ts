@@ -67,6 +67,8 @@ test("an engine answers for an agent, and the conversation goes on by its sessio
     cost: { tokens: 0.001 },
   });
   expect(JSON.parse(second.body.response)).toEqual(["One", "heard"]);
+  const figures = await (await fetch(`${product.url}/metrics`)).text();
+  expect(figures).toContain('troupe_engine_work_total{engine="code_agent",outcome="done"} 2\n');
 });
 
 test("its text is shown as it comes, with what its tools did between", async () => {

@@ -70,6 +70,8 @@ test("a run whose target is lost waits for it, over a crash, until it is back", 
   expect(await get(`/v2/targets/${target}/check`)).toMatchObject({ status: "ok", message: null });
   expect(JSON.stringify(await get(`/v2/runs/${run}`))).toContain("made here");
   expect(await waiting()).toBe(null);
+  const figures = await (await fetch(`${product.url}/metrics`)).text();
+  expect(figures).toMatch(/^troupe_engine_work_total\{engine="shell",outcome="done"\} [1-9]/m);
 });
 
 test("it goes on by itself, without anybody asking, and each declared command is a tool", async () => {

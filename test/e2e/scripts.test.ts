@@ -106,6 +106,10 @@ test("a script that runs away, throws or takes all memory fails its own call, an
   expect(said.sort()).toEqual(["2", "DEADLINE", "DEADLINE", "SCRIPT_FAILED", "TASK_MEMORY"]);
   const { error } = await resultOf(reply.body.id, "throws");
   expect(error.message).toMatch(/^TypeError: .*\(line 2, column \d+\)$/);
+  const figures = await (await fetch(`${product.url}/metrics`)).text();
+  for (const killed of ['timeout"} 2', 'memory"} 1', 'failed"} 1']) {
+    expect(figures).toContain(`troupe_sandbox_runs_total{kind="javascript",outcome="${killed}\n`);
+  }
 });
 
 test("a script calls with no permission that it does not have, and nothing that is not granted", async () => {

@@ -65,6 +65,12 @@ test("what is set off with a key is set off once, waits for its turn, and is giv
   expect(rows.length).toBe(2);
   expect(new Set(rows.map(({ conversation_key }) => conversation_key)).size).toBe(1);
   expect(rows[1]).toMatchObject({ cause: "fire", data: { order: 7 } });
+  const figures = await (await fetch(`${product.url}/metrics`)).text();
+  for (const outcome of ["begun", "completed"]) {
+    expect(figures).toContain(
+      `troupe_trigger_occurrences_total{cause="fire",outcome="${outcome}"} 2\n`,
+    );
+  }
 });
 
 test("each start of the server is told once to a trigger of type startup", async () => {

@@ -304,6 +304,7 @@ export class ChannelWorld {
       },
       fileBytesMax: async () => 1_000_000,
       typing: () => undefined,
+      ended: () => undefined,
     };
   }
 }

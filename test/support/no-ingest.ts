@@ -59,5 +59,6 @@ export const noChannels: Channels = {
     reach: refuse,
     fileBytesMax: refuse,
     typing: () => undefined,
+    ended: () => undefined,
   },
 };

@@ -1,6 +1,7 @@
 // The domain services behind the routes, made once by the composition root. Routes are thin: they
 // turn a request into a call of one of these and its result into the surface's shape.
 
+import type { Figures } from "../../../actors/figures.ts";
 import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { Prices } from "../../../actors/money/catalogue.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
@@ -99,6 +100,8 @@ export interface ServiceOptions {
   readonly guards?: GuardFigures;
   /** Of agents that work by themselves. Default: as without settings. */
   readonly orchestrator?: OrchestratorSettings | undefined;
+  /** Where work is counted. Default: nowhere. */
+  readonly figures?: Figures;
   /** The operator's guardrails, which hold for all tenants. Default none. */
   readonly operatorRules?: readonly Guardrail[];
   /** Milliseconds since the epoch. */
@@ -251,11 +254,20 @@ type ChannelChanged = LaterGateway["changed"];
 const noGateway: GatewaySettings = { hosts: [], middleware: null, publicUrl: null };
 
 function gatewayOf(
-  { system, compute, log, gateway = noGateway, nowMs }: ServiceOptions,
+  { system, compute, log, gateway = noGateway, figures, nowMs }: ServiceOptions,
   asked: Pick<Services, "chat" | "conversations" | "approvals">,
 ): LaterGateway {
   const { registry } = gateway as { readonly registry?: Registry };
-  return laterGateway({ ...asked, system, compute, log, settings: gateway, registry, nowMs });
+  return laterGateway({
+    ...asked,
+    system,
+    compute,
+    log,
+    settings: gateway,
+    registry,
+    figures,
+    nowMs,
+  });
 }
 
 /** Agents whose memories go with them. */

@@ -17,7 +17,7 @@ function worksOf(
 ) {
   const { atOnce = 4, waiting = 10, ...options } = more;
   const line = { name: "en_1", atOnce, waiting };
-  const plan = async () => ({ drive, timeoutMs: 60_000, line });
+  const plan = async () => ({ type: "plugin", drive, timeoutMs: 60_000, line });
   const terms = () => Promise.reject(new Error("Not asked here."));
   return createWorks({ plan, terms, ...options });
 }
@@ -152,7 +152,9 @@ test("work that is asked about is not given up while it says nothing", async () 
 test("work that takes too long ends so, with what it had said", async () => {
   const { begun, drive } = byHand();
   const line = { name: "en_1", atOnce: 1, waiting: 1 };
-  const works = worksOf(drive, { plan: async () => ({ drive, timeoutMs: 20, line }) });
+  const works = worksOf(drive, {
+    plan: async () => ({ type: "plugin", drive, timeoutMs: 20, line }),
+  });
   const { work = "" } = (await works.begin(task("rn_1/a"))) ?? {};
   await begun[0]?.hooks.emit({ type: "text", text: "So far" });
 

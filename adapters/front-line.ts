@@ -1,0 +1,18 @@
+// How long the line of agents that work by themselves is, for the figures.
+
+import type { LineMessage, LineView } from "../actors/lines/line.ts";
+import { autonomousLine } from "../actors/lines/waiting.ts";
+import type { System } from "../runtime/system.ts";
+
+/** A scrape does not wait longer for it, ms. */
+const LOOK_MS = 1_000;
+
+/** How it is. @throws DEADLINE, and what asking throws. */
+export async function lookAtLine(
+  system: Pick<System, "ask">,
+  { maxRunning: limit }: { readonly maxRunning: number },
+): Promise<LineView & { readonly limit: number }> {
+  const message: LineMessage = { type: "describe" };
+  const view = await system.ask(autonomousLine, message, { timeoutMs: LOOK_MS });
+  return { ...(view as LineView), limit };
+}
