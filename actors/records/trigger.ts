@@ -288,7 +288,7 @@ export const triggerInput = Type.Object(
     queue_max: Type.Optional(
       seconds(
         ...([1, triggerLimits.queue] as const),
-        `Occurrences that may wait; one more is skipped. Changes of files are told later instead, with what came of them. Default ${triggerLimits.queueDefault}.`,
+        `Occurrences that may wait; one more is skipped. Changes of files are told later instead, with what came of them, and deliveries are refused until there is room. Default ${triggerLimits.queueDefault}.`,
       ),
     ),
     conversation: Type.Optional(

@@ -22,7 +22,7 @@ import { type Heard, isFor } from "./listeners.ts";
 import { occurrenceId, occurrencesTable } from "./occurrence.ts";
 import { emptyTrigger, type Happened, TRIGGER_KIND, type TriggerState, viewOf } from "./state.ts";
 import { due, follow } from "./times.ts";
-import { endAll, launchEnded, occur, workBegun, workEnded } from "./work.ts";
+import { endAll, isFull, launchEnded, occur, workBegun, workEnded } from "./work.ts";
 
 /** Everything a trigger is told. */
 export type TriggerMessage =
@@ -153,6 +153,12 @@ function happened(
   const isOther = cause !== "fire" && cause !== record.type;
   if (isOther || (turn.loaded["seen"] as readonly RecordRow[]).length > 0) {
     turn.reply({ occurrence: null });
+    return before;
+  }
+  if (cause === "webhook" && isFull(before, record, data)) {
+    // Who delivers it has it still, and sends it again.
+    const message = "As many deliveries to this trigger wait as may: send it again later.";
+    turn.refuse({ code: "MAILBOX_FULL", message });
     return before;
   }
   turn.put(seenKey(key), turn.nowMs + triggerLimits.seenDays * DAY_MS);

@@ -31,10 +31,7 @@ export function occur(
   if (record.is_active === false) return passed(state, row, "paused", turn);
   if ((row.depth ?? 0) > triggerLimits.eventDepth) return passed(state, row, "too-deep", turn);
   if (state.working === null) return start(state, record, row, turn);
-  // Each of those that were missed can only run when they wait for each other.
-  const isPassing = record.type === "schedule" && record.missed !== "all";
-  const byDefault = isPassing ? "skip" : "queue";
-  switch (record.concurrency ?? byDefault) {
+  switch (concurrencyOf(record)) {
     case "skip":
       return passed(state, row, "busy", turn);
     case "replace":
@@ -43,14 +40,27 @@ export function occur(
         { ...counted(state, "skipped", state.waiting.length), waiting: [row] },
         turn,
       );
-    case "queue": {
-      const most = record.queue_max ?? triggerLimits.queueDefault;
-      if (state.waiting.length >= most || isHeavy([...state.waiting, row])) {
-        return passed(state, row, "queue-full", turn);
-      }
+    case "queue":
+      if (isFull(state, record, row.data)) return passed(state, row, "queue-full", turn);
       return { ...state, waiting: [...state.waiting, row] };
-    }
   }
+}
+
+function concurrencyOf({ concurrency, type, missed }: TriggerInput) {
+  // Each of those that were missed can only run when they wait for each other.
+  const isPassing = type === "schedule" && missed !== "all";
+  return concurrency ?? (isPassing ? "skip" : "queue");
+}
+
+/** Whether one more that is told so would be skipped because too many wait. */
+export function isFull(
+  { working, waiting }: TriggerState,
+  record: TriggerInput,
+  data: unknown,
+): boolean {
+  const { is_active: isActive, queue_max: most = triggerLimits.queueDefault } = record;
+  if (isActive === false || working === null || concurrencyOf(record) !== "queue") return false;
+  return waiting.length >= most || bytesOf([...waiting, { data }]) > triggerLimits.waitingBytes;
 }
 
 /** Whether one more occurrence, however much it is told, is not skipped because too many wait. */
@@ -62,12 +72,8 @@ export function hasRoom({ working, waiting }: TriggerState, record: TriggerInput
   return waiting.length < most && bytesOf(waiting) + dataBytes <= waitingBytes;
 }
 
-/** Whether what rows were told is more than a trigger keeps in mind. */
-function isHeavy(rows: readonly OccurrenceRow[]): boolean {
-  return bytesOf(rows) > triggerLimits.waitingBytes;
-}
-
-function bytesOf(rows: readonly OccurrenceRow[]): number {
+/** Of what rows were told. */
+function bytesOf(rows: readonly Pick<OccurrenceRow, "data">[]): number {
   const bytes = rows.map(({ data }) => (data === undefined ? 0 : JSON.stringify(data).length));
   return bytes.reduce((sum, one) => sum + one, 0);
 }

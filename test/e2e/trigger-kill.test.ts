@@ -61,13 +61,13 @@ async function deliver(id: string, secret: string, number: number): Promise<void
       (answer) => answer.status,
       () => 0,
     );
-    expect([0, 202, 503]).toContain(status);
+    expect([0, 202, 429, 503]).toContain(status);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }
 
 test("over kills each second of two schedules, each delivery and each start brings about one run", {
-  timeout: 110_000,
+  timeout: 170_000,
 }, async () => {
   const seed = Number(process.env["E2E_SEED"] ?? Date.now() % 1_000_000);
   console.log(`trigger-kill.test: seed ${seed} (E2E_SEED repeats it)`);
@@ -104,9 +104,9 @@ test("over kills each second of two schedules, each delivery and each start brin
   }
   isOver = true;
   await Promise.all(lanes);
-  for (const id of [every, zoned]) {
-    await product.call("PATCH", `/v2/triggers/${id}`, { is_active: false });
-  }
+  // What has come due is begun; nothing more does.
+  await product.call("PATCH", `/v2/triggers/${every}`, { every: 366 * 86_400 });
+  await product.call("PATCH", `/v2/triggers/${zoned}`, { cron: "0 0 1 1 *" });
   const ids = [every, zoned, hook, up];
   const isAtRest = async (id: string): Promise<boolean> => {
     const { working, waiting } = (await product.call("GET", `/v2/triggers/${id}/status`)).body;

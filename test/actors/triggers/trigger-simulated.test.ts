@@ -284,6 +284,21 @@ test("what happened is known again for its days, and what it said is given as da
   expect(states(one)).toEqual(["completed", "completed"]);
 });
 
+test("a delivery that finds no room is refused, and taken when it comes again", async () => {
+  const one = new TriggerWorld({ workMs: MINUTE_MS });
+  await one.start({ type: "webhook", queue_max: 2 });
+  const deliver = (key: string) => one.happen(key, { cause: "webhook" });
+  for (const key of ["a", "b", "c"]) expect(await deliver(key)).not.toBe(null);
+  await expect(deliver("d")).rejects.toMatchObject({ code: "MAILBOX_FULL" });
+  // What is known already needs none.
+  expect(await deliver("c")).toBe(null);
+  await one.system.schedule.advance(5 * MINUTE_MS);
+  expect(await deliver("d")).not.toBe(null);
+  await one.system.schedule.advance(5 * MINUTE_MS);
+
+  expect(states(one)).toEqual(["completed", "completed", "completed", "completed"]);
+});
+
 test("keys of events go when their days are over", async () => {
   const one = new TriggerWorld();
   await one.start({ is_active: false });
