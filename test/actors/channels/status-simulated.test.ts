@@ -1,6 +1,7 @@
 // What people are told by /status, on virtual time.
 
 import { expect, test } from "vitest";
+import { targetTables } from "../../../actors/engines/wait-key.ts";
 import { ChannelWorld, platform, said } from "../../support/channel-world.ts";
 
 const MINUTE_MS = 60_000;
@@ -26,4 +27,21 @@ test("/status names who answers, the session's age, what is under way and what i
   );
   await one.settled(one.hear(said("m4", "/agent sales")));
   expect(await status("m5")).toMatch(/^Sales team answers\. This session is 0 s old\./);
+});
+
+test("/status says that what is under way waits for a target", async () => {
+  const world = platform({ agentMs: 60 * MINUTE_MS });
+  const one = new ChannelWorld(world);
+  await one.start();
+  await one.settled(one.hear(said("m1", "work")));
+  await one.system.schedule.advance(MINUTE_MS);
+  const [run = ""] = world.runs;
+  await one.settled(one.put(targetTables.waiting, run, { target: "tg_1" }));
+
+  await one.settled(one.hear(said("m2", "/status")));
+  await one.system.schedule.advance(MINUTE_MS);
+
+  expect(one.texts().at(-1)).toContain(
+    "Under way: 1 (for 1 min), waits for a target that is away.",
+  );
 });
