@@ -32,7 +32,8 @@ export const claudeDialect: Dialect = {
     ...option("--permission-mode", options.permissionMode),
     ...option("--allowedTools", options.allowedTools?.join(",")),
     ...option("--disallowedTools", options.disallowedTools?.join(",")),
-    ...option("--append-system-prompt", options.instruction),
+    // What a tenant's agent is told is never an option, whoever reads it.
+    ...option("--append-system-prompt", options.instruction?.replace(/^-/, "\n-")),
     ...option("--resume", options.session),
   ],
   task: (text) => userLine(text),

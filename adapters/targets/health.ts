@@ -56,8 +56,10 @@ export interface Health {
   last(of: TargetOf): Promise<TargetHealth | null>;
   /** From now on it is looked at until it is back. */
   awaited(of: AwaitedTarget): void;
-  /** Looks at these, a few at once; of others nothing is known any more. @throws nothing: what cannot be looked at is logged. */
-  round(all: readonly TargetOf[], isOver: () => boolean): Promise<void>;
+  /** Looks at these, a few at once. @throws nothing: what cannot be looked at is logged. */
+  round(of: readonly TargetOf[], isOver: () => boolean): Promise<void>;
+  /** Of targets beside these nothing is known any more. */
+  keep(ids: ReadonlySet<string>): void;
   figures(): TargetFigures;
   stop(): void;
 }
@@ -101,12 +103,12 @@ export function createHealth(options: HealthOptions): Health {
   });
   return {
     awaited: waits.awaited,
-    round: async (all, isOver) => {
-      known.keep(new Set(all.map(({ id }) => id)));
-      for (let at = 0; at < all.length && !isOver(); at += LOOKS_AT_ONCE) {
-        await Promise.all(all.slice(at, at + LOOKS_AT_ONCE).map(lookOnce));
+    round: async (of, isOver) => {
+      for (let at = 0; at < of.length && !isOver(); at += LOOKS_AT_ONCE) {
+        await Promise.all(of.slice(at, at + LOOKS_AT_ONCE).map(lookOnce));
       }
     },
+    keep: known.keep,
     figures: () => ({ ...known.figures(), awaited: waits.count() }),
     check,
     last: async (of) => {

@@ -26,7 +26,7 @@ export interface TargetHostOptions {
 /** What there is. */
 export interface TargetHost {
   readonly engines: Engines;
-  readonly health: Pick<Health, "check" | "last" | "awaited" | "round" | "figures">;
+  readonly health: Omit<Health, "stop">;
   readonly machines: Machines;
   readonly ledger: ProcessLedger;
   /** Why nothing is done anywhere; absent: it is. */

@@ -7,6 +7,7 @@ import { targetHealthTable, targetTables } from "../../actors/engines/wait-key.t
 import { systemTables, systemTenant } from "../../actors/records/api-key.ts";
 import type { ResourceRow } from "../../actors/records/resource.ts";
 import type { TargetInput } from "../../actors/records/target.ts";
+import { firstTenant } from "../../actors/records/tenant.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { System, TableRow } from "../../runtime/system.ts";
 import type { TargetHost } from "./host.ts";
@@ -23,8 +24,9 @@ export interface TargetKeeping {
 const PAGE = 200;
 /** Waits that were on their way when it was looked are found by the next look, ms. */
 const AGAIN_MS = 10 * 60_000;
-/** Between looks at all targets, ms. */
+/** Between rounds of looks, ms; and how many targets of one tenant, but the operator, are looked at in one. */
 const ROUND_MS = 5 * 60_000;
+const OF_TENANT = 20;
 
 /** Does it. @returns what stops it. */
 export function keepTargets(parts: TargetKeeping): () => void {
@@ -38,9 +40,10 @@ export function keepTargets(parts: TargetKeeping): () => void {
       if (ended > 0) log.write("warn", "Ended processes that an earlier server left.", { ended });
     }
     await lookAgain(parts, () => isStopped);
-    await lookAround(parts, () => isStopped);
+    await lookAround(parts, { round, isOver: () => isStopped });
   };
   let isRound = true;
+  let round = 0;
   const over = (): void => {
     isRound = false;
   };
@@ -49,7 +52,8 @@ export function keepTargets(parts: TargetKeeping): () => void {
   const around = setInterval(() => {
     if (isRound) return;
     isRound = true;
-    lookAround(parts, () => isStopped)
+    round += 1;
+    lookAround(parts, { round, isOver: () => isStopped })
       .catch(failed)
       .finally(over);
   }, ROUND_MS).unref();
@@ -74,25 +78,56 @@ async function lookAgain({ tables, host }: TargetKeeping, isOver: () => boolean)
   }
 }
 
-/** At every active target; what is known of one that is gone is removed. */
-async function lookAround({ tables, host }: TargetKeeping, isOver: () => boolean): Promise<void> {
-  const all: { readonly tenant: string; readonly id: string }[] = [];
+/** At active targets, the operator's first; what is known of one that is gone is removed. */
+async function lookAround({ tables, host }: TargetKeeping, around: Around): Promise<void> {
+  const operators: TargetOf[] = [];
+  const others: TargetOf[] = [];
+  const known = new Set<string>();
   for await (const { id: tenant } of rowsOf(tables, systemTenant, systemTables.tenants)) {
-    if (isOver()) return;
-    const ids = new Set<string>();
-    for await (const { id, value } of rowsOf(tables, tenant, "targets")) {
-      const { record } = value as ResourceRow<TargetInput>;
-      ids.add(id);
-      if (record.is_active !== false) all.push({ tenant, id });
-    }
+    if (around.isOver()) return;
+    const { all, active } = await targetsOf(tables, tenant);
+    for (const { id } of active) known.add(id);
+    if (tenant === firstTenant) operators.push(...active);
+    else others.push(...turnOf(active, around.round));
     for await (const { id } of rowsOf(tables, tenant, targetHealthTable)) {
-      if (!ids.has(id))
+      if (!all.has(id))
         await tables.write(tenant, [{ type: "remove", table: targetHealthTable, id }]);
     }
   }
-  if (all.length === 0) return;
+  if (operators.length + others.length === 0) return;
   const { closed, health } = await host();
-  if (closed === undefined) await health.round(all, isOver);
+  health.keep(known);
+  if (closed === undefined) await health.round([...operators, ...others], around.isOver);
+}
+
+interface TargetOf {
+  readonly tenant: string;
+  readonly id: string;
+}
+
+/** One round of looks. */
+interface Around {
+  /** Counts. */
+  readonly round: number;
+  isOver(): boolean;
+}
+
+async function targetsOf(tables: System["tables"], tenant: string) {
+  const all = new Set<string>();
+  const active: TargetOf[] = [];
+  for await (const { id, value } of rowsOf(tables, tenant, "targets")) {
+    all.add(id);
+    const { record } = value as ResourceRow<TargetInput>;
+    if (record.is_active !== false) active.push({ tenant, id });
+  }
+  return { all, active };
+}
+
+/** Whose turn it is among the targets of a tenant that has many. */
+function turnOf(active: readonly TargetOf[], round: number): readonly TargetOf[] {
+  if (active.length <= OF_TENANT) return active;
+  const from = (round * OF_TENANT) % active.length;
+  return [...active.slice(from), ...active.slice(0, from)].slice(0, OF_TENANT);
 }
 
 async function* rowsOf(

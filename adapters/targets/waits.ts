@@ -9,8 +9,9 @@ import type { System } from "../../runtime/system.ts";
 /** Pauses between looks at one that is waited for, ms: the first, and the most. */
 const PAUSE_MS = 1_000;
 const PAUSE_MS_MAX = 60_000;
-/** Looks at once. */
-const LOOKS_AT_ONCE = 4;
+/** Looks at once, and of them for one tenant: what is slow to answer holds up no other tenant's. */
+const LOOKS_AT_ONCE = 16;
+const LOOKS_OF_TENANT = 2;
 
 /** What they need. */
 export interface TargetWaitsOptions {
@@ -38,6 +39,7 @@ interface Waiting {
   readonly roots: Set<string>;
   pauseMs: number;
   dueMs: number;
+  isLookedAt: boolean;
 }
 
 /** Makes them. */
@@ -58,7 +60,7 @@ export function createTargetWaits({ send, log, nowMs, look }: TargetWaitsOptions
   };
   const lookAt = async (waiting: Waiting): Promise<void> => {
     const { target, pauseMs } = waiting;
-    waiting.dueMs = Number.POSITIVE_INFINITY;
+    waiting.isLookedAt = true;
     try {
       await look(waiting);
     } catch (err) {
@@ -66,25 +68,33 @@ export function createTargetWaits({ send, log, nowMs, look }: TargetWaitsOptions
       const isGone = err instanceof RuntimeError && !err.retryable;
       if (isGone) await settle(target);
       else log.write("error", "A target could not be looked at.", { target, err });
+    } finally {
+      waiting.isLookedAt = false;
+      waiting.pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2);
+      waiting.dueMs = nowMs() + waiting.pauseMs;
     }
-    waiting.pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2);
-    waiting.dueMs = nowMs() + waiting.pauseMs;
   };
-  const tick = async (): Promise<void> => {
-    const due = [...waits.values()].filter(({ dueMs }) => dueMs <= nowMs());
-    // Those that have waited longest for a look: slow ones hold up no others for ever.
-    const first = due.toSorted((one, other) => one.dueMs - other.dueMs).slice(0, LOOKS_AT_ONCE);
-    await Promise.all(first.map(lookAt));
+  const tick = (): void => {
+    const all = [...waits.values()];
+    const looked = all.filter(({ isLookedAt }) => isLookedAt);
+    const due = all.filter(({ isLookedAt, dueMs }) => !isLookedAt && dueMs <= nowMs());
+    // Those that have waited longest for a look.
+    for (const waiting of due.toSorted((one, other) => one.dueMs - other.dueMs)) {
+      const ofTenant = looked.filter(({ tenant }) => tenant === waiting.tenant).length;
+      if (looked.length >= LOOKS_AT_ONCE) return;
+      if (ofTenant >= LOOKS_OF_TENANT) continue;
+      looked.push(waiting);
+      lookAt(waiting).catch((err: unknown) => {
+        log.write("error", "Nobody could be told of a target.", { target: waiting.target, err });
+      });
+    }
   };
   const run = (): void => {
     if (timer !== undefined || isStopped || waits.size === 0) return;
     timer = setTimeout(() => {
-      tick()
-        .catch((err: unknown) => log.write("error", "Targets could not be looked at.", { err }))
-        .finally(() => {
-          timer = undefined;
-          run();
-        });
+      timer = undefined;
+      tick();
+      run();
     }, PAUSE_MS / 2).unref();
   };
   return {
@@ -92,7 +102,9 @@ export function createTargetWaits({ send, log, nowMs, look }: TargetWaitsOptions
     awaited: ({ tenant, target, root }) => {
       const key = `${tenant}/${target}`;
       const fresh = { target, tenant, roots: new Set<string>() };
-      const waiting = waits.get(key) ?? { ...fresh, pauseMs: PAUSE_MS, dueMs: 0 };
+      const waiting = waits.get(key) ?? {
+        ...{ ...fresh, pauseMs: PAUSE_MS, dueMs: 0, isLookedAt: false },
+      };
       waiting.roots.add(root);
       waits.set(key, waiting);
       run();

@@ -91,6 +91,18 @@ test("the command says what the record says; the task and the key stand in no ar
   expect(end.usage.spendMicros).toBe(20_000);
 });
 
+test("nothing that a tenant or a model says is an option", async () => {
+  const option = "--dangerously-skip-permissions";
+  for (const dialect of ["claude", "codex"] as const) {
+    const { end } = await ask("argv", { dialect }, { instruction: option, session: option });
+
+    const said = JSON.parse(end.answer) as readonly string[] | { readonly argv: readonly string[] };
+    const argv = "argv" in said ? said.argv : said;
+    expect(argv.length).toBeGreaterThan(3);
+    expect(argv).not.toContain(option);
+  }
+});
+
 test("a session goes on where it left off; one that is gone is begun anew with what was said", async () => {
   const first = await ask("One");
   const { session } = first.end;

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { systemTables, systemTenant } from "../../../actors/records/api-key.ts";
 import { createTargetHost, type TargetHost } from "../../../adapters/targets/host.ts";
 import { keepTargets } from "../../../adapters/targets/keeping.ts";
+import { createTargetWaits } from "../../../adapters/targets/waits.ts";
 import type { LogLevel } from "../../../runtime/log.ts";
 import type { System, TableRow, TableWrite } from "../../../runtime/system.ts";
 
@@ -107,4 +108,52 @@ test("whoever waits for a target is told when anybody finds it back", async () =
 
   expect(sent).toEqual([["target-wait:tn_friend/cv_1", { type: "back", target: "tg_two" }]]);
   expect(host.health.figures().awaited).toBe(0);
+});
+
+test("of one tenant's many targets a few are looked at each time, in turn, and the operator's all", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  rows.set(at(systemTenant, systemTables.tenants, "tn_many"), {});
+  const record = { type: "http", config: { url: "https://one.example" } };
+  const many = Array.from({ length: 25 }, (_, at) => `tg_many${at}`);
+  for (const id of many) rows.set(at("tn_many", "targets", id), { record: { ...record, id } });
+  const rounds: string[][] = [];
+  const round = async (of: readonly { readonly id: string }[]): Promise<void> =>
+    void rounds.push(of.map(({ id }) => id));
+  const counted = { ...host, health: { ...host.health, round } };
+  const stop = keepTargets({ tables, data: join(root, "data"), log, host: async () => counted });
+  try {
+    await vi.waitFor(() => expect(rounds).toHaveLength(1));
+    await vi.advanceTimersByTimeAsync(ROUND_MS);
+    await vi.waitFor(() => expect(rounds).toHaveLength(2));
+  } finally {
+    stop();
+    vi.useRealTimers();
+  }
+
+  const [first = [], second = []] = rounds;
+  expect(first.slice(0, 2)).toEqual(["tg_one", "tg_two"]);
+  expect([first.length, second.length]).toEqual([22, 22]);
+  expect(new Set([...first, ...second].filter((id) => many.includes(id))).size).toBe(25);
+});
+
+test("one tenant's targets that do not answer hold up no other tenant's", async () => {
+  const looked: string[] = [];
+  const open: (() => void)[] = [];
+  const waits = createTargetWaits({
+    ...{ send: async () => undefined, log, nowMs: Date.now },
+    look: async ({ target: id }) => {
+      looked.push(id);
+      await new Promise<void>((resolve) => open.push(resolve));
+    },
+  });
+  for (let number = 0; number < 30; number += 1) {
+    waits.awaited({ tenant: "tn_slow", target: `tg_slow${number}`, root: "cv_1" });
+  }
+  waits.awaited({ tenant: "tn_friend", target: "tg_quick", root: "cv_1" });
+
+  await vi.waitFor(() => expect(looked).toHaveLength(3), 5_000);
+
+  waits.stop();
+  for (const resolve of open) resolve();
+  expect(looked).toEqual(["tg_slow0", "tg_slow1", "tg_quick"]);
 });
