@@ -35,6 +35,7 @@ interface Run {
   readonly ended_at?: string | null;
 }
 interface Trigger extends Named {
+  readonly target: string;
   readonly type: string;
   readonly is_active?: boolean;
 }
@@ -52,6 +53,8 @@ interface Status {
     readonly last_run: Run | null;
   })[];
   readonly triggers: readonly (Trigger & { readonly next_at: string | null })[];
+  /** What is wrong with files of agents. */
+  readonly problems: readonly string[];
   /** There are more agents, runs or triggers than were looked at. */
   readonly truncated: boolean;
 }
@@ -84,11 +87,11 @@ async function statusOf(
   const where = { url, status, data, process: ownerOf(data)?.pid ?? null };
   if (status !== "ok") return { ...where, ...nothing };
   const api = await open();
-  const [agents, runs, triggers, stopped, described] = await Promise.all([
+  const [agents, runs, triggers, { stopped, problems }, described] = await Promise.all([
     api.call(`/v2/agents?limit=${AGENTS_MAX}`) as Promise<Listed<Named>>,
     api.call(`/v2/runs?limit=${RUNS_MAX}`) as Promise<Listed<Run>>,
     api.call(`/v2/triggers?limit=${TRIGGERS_MAX}`) as Promise<Listed<Trigger>>,
-    stoppedAgents(api),
+    orchestrated(api),
     api.call("/openapi.json") as Promise<{ info?: { version?: string } }>,
   ]);
   return {
@@ -101,30 +104,43 @@ async function statusOf(
       return { id, name, status, last_run: own[0] ?? null };
     }),
     triggers: await Promise.all(triggers.data.map((one) => withNext(api, one))),
+    problems,
     truncated: [agents, runs, triggers].some(({ next_cursor: next }) => next != null),
   };
 }
 
-const nothing = { version: null, agents: [], triggers: [], truncated: false } as const;
+const nothing = {
+  version: null,
+  agents: [],
+  triggers: [],
+  problems: [],
+  truncated: false,
+} as const;
 
-async function withNext(api: ApiClient, { id, name, type, is_active = true }: Trigger) {
+async function withNext(api: ApiClient, { id, name, target, type, is_active = true }: Trigger) {
   const path = `/v2/triggers/${encodeURIComponent(id)}/status`;
   const { next_at = null } = (await api.call(path).catch(() => ({}))) as {
     readonly next_at?: string | null;
   };
-  return { id, name, type, is_active, next_at };
+  return { id, name, target, type, is_active, next_at };
 }
 
-/** Those that the orchestrator's API has stopped: their triggers are at rest. */
-async function stoppedAgents(api: ApiClient): Promise<ReadonlySet<string>> {
-  const { data } = (await api
+/** Agents that the orchestrator's API has stopped (their triggers are at rest), and files that are none. */
+async function orchestrated(
+  api: ApiClient,
+): Promise<{ readonly stopped: ReadonlySet<string>; readonly problems: readonly string[] }> {
+  const { data, problems = [] } = (await api
     .call(`/agents/v1/agents?limit=${AGENTS_MAX}`)
-    .catch(() => ({ data: [] }))) as Listed<Named & { readonly status?: string }>;
-  return new Set(data.filter(({ status }) => status === "stopped").map(({ id }) => id));
+    .catch(() => ({ data: [] }))) as Listed<Named & { readonly status?: string }> & {
+    readonly problems?: readonly { readonly problem: string }[];
+  };
+  const stopped = data.filter(({ status }) => status === "stopped").map(({ id }) => id);
+  return { stopped: new Set(stopped), problems: problems.map(({ problem }) => problem) };
 }
 
 function linesOf({ url, status, version, data, process: pid, ...rest }: Status): string[] {
-  const { agents, triggers, truncated } = rest;
+  const { agents, triggers, problems, truncated } = rest;
+  const nameOf = (target: string): string => agents.find(({ id }) => id === target)?.name ?? target;
   if (status !== "ok") return [`The server at ${url} is not ready: ${status}.`];
   const atWork = agents.filter((one) => one.status === "running").length;
   const own = pid === null ? "" : ` (process ${pid})`;
@@ -137,10 +153,12 @@ function linesOf({ url, status, version, data, process: pid, ...rest }: Status):
       return `  ${how.padEnd(8)} ${name} (${id}): ${end}`;
     }),
     `triggers  ${triggers.length}`,
-    ...triggers.map(({ name, type, is_active: isActive, next_at: next }) => {
+    ...triggers.map(({ name, target, type, is_active: isActive, next_at: next }) => {
       const when = isActive === false ? "paused" : next === null ? "waits" : `next ${next}`;
-      return `  ${type.padEnd(12)} ${name}: ${when}`;
+      return `  ${type.padEnd(12)} ${name} of ${nameOf(target)}: ${when}`;
     }),
+    ...(problems.length === 0 ? [] : ["files that are no agent as they are"]),
+    ...problems.map((problem) => `  ${problem}`),
     ...(truncated
       ? ["There are more than are shown: GET /v2/agents, /v2/runs, /v2/triggers."]
       : []),

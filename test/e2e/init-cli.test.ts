@@ -90,11 +90,23 @@ test("status says version, data folder, agents with their last runs and triggers
   expect(said.out).toMatch(/^Troupe \d+\.\d+\.\d+\S* is up at http/);
   expect(said.out).toContain(join(folder, "data"));
   expect(said.out).toMatch(/idle {5}Help Desk \(ag_\w+\): last run rn_\w+ completed at \d{4}-/);
-  expect(said.out).toMatch(/schedule {5}Nightly: next \d{4}-.*T\d\d:00:00/);
+  expect(said.out).toMatch(/schedule {5}Nightly of Help Desk: next \d{4}-.*T\d\d:00:00/);
   expect(JSON.parse(troupe("status", "--json").out)).toMatchObject({
     ...{ status: "ok", process: server.process.pid },
     agents: expect.arrayContaining([expect.objectContaining({ id: agent, name: "Help Desk" })]),
   });
+});
+
+test("status says what is wrong with files of agents", async () => {
+  const file = join(folder, "agents", "odd.yaml");
+  writeFileSync(file, "name: odd\nconstraints:\n  max_runtime: long\n");
+  const said = await until(
+    () => troupe("status").out,
+    (out) => out.includes("odd.yaml"),
+  );
+  rmSync(file);
+
+  expect(said).toContain("  odd.yaml:3:16: /constraints/max_runtime must be");
 });
 
 test("status without a server says where it looked", () => {
