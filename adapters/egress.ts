@@ -356,7 +356,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     const text = `The connection to ${host} failed (${error.code ?? error.message}).`;
     // A connection that was opened for this request fails with the system's own code.
     const isReused = error.code === "UND_ERR_SOCKET" || error.code === "ECONNRESET";
-    this.#end(new RuntimeError("PROVIDER_UNAVAILABLE", text, { host, isReused }));
+    const details = { host, isReused, reason: error.code ?? "" };
+    this.#end(new RuntimeError("PROVIDER_UNAVAILABLE", text, details));
   }
 
   // The first end counts: closing the socket makes it report further errors.

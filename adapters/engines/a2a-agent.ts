@@ -14,7 +14,7 @@ import {
 } from "../../actors/tools/remote-wire.ts";
 import type { WebAnswer } from "../../actors/web.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { agentFault, type ManagedOptions, Telling } from "./agent-request.ts";
+import { agentFault, firstAnswer, type ManagedOptions, Telling } from "./agent-request.ts";
 import { nothingUsed, type WorkHooks } from "./driver.ts";
 
 /** Between two looks at a task, ms: the first, and the most. */
@@ -42,7 +42,7 @@ export async function askA2a(
   hooks: WorkHooks,
 ): Promise<WorkEnd> {
   const ask = asker(options, task);
-  const card = await ask(null, { method: "card" }, hooks.signal);
+  const card = await firstAnswer(() => ask(null, { method: "card" }, hooks.signal), false);
   const { place, streams } = readCard({ url: options.url }, card);
   const { config } = options;
   const said = [config.instruction ?? "", task.instruction ?? "", task.text];
@@ -50,13 +50,9 @@ export async function askA2a(
   const { session } = task;
   const send = { method: "SendMessage", messageId: task.operation, text } as const;
   // Not cut: the answer has the id by which the task is cancelled.
-  const begun = readRemote(
-    await ask(
-      place,
-      { ...send, ...(session && { contextId: session }) },
-      AbortSignal.timeout(REQUEST_MS),
-    ),
-  );
+  const wanted = { ...send, ...(session && { contextId: session }) };
+  const sent = () => ask(place, wanted, AbortSignal.timeout(REQUEST_MS));
+  const begun = readRemote(await firstAnswer(sent, true));
   const telling = new Telling(hooks);
   try {
     const end = begun.isGoingOn

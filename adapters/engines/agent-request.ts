@@ -11,6 +11,14 @@ import { objectOf, stringOf } from "./json-lines.ts";
 /** Bytes of one answer that are read, its stream as a whole. */
 const ANSWER_BYTES_MAX = 16 * 1_024 * 1_024;
 const SAID_CHARS = 300;
+/** Of connections that were not made. */
+const NOT_CONNECTED: ReadonlySet<unknown> = new Set([
+  ...["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"],
+  ...["ENOTFOUND", "EAI_AGAIN", "EDNS"],
+]);
+/** What is answered in place of an agent that is not there. The first says that it was not asked. */
+const NOT_ASKED = 503;
+const AWAY: ReadonlySet<number> = new Set([NOT_ASKED, 502, 504]);
 
 /** How an agent elsewhere is spoken to. */
 export type ManagedProtocol = "openai" | "a2a" | "troupe";
@@ -61,11 +69,39 @@ export async function askAgent(
   });
 }
 
+/**
+ * The first request of a task, @param begins whether it may begin the work.
+ * @throws TARGET_LOST where nobody is there, what `ask` throws.
+ */
+export async function firstAnswer(
+  ask: () => Promise<WebAnswer>,
+  begins: boolean,
+): Promise<WebAnswer> {
+  let answer: WebAnswer;
+  try {
+    answer = await ask();
+  } catch (error) {
+    const isRuntime = error instanceof RuntimeError;
+    if (!isRuntime || !NOT_CONNECTED.has(error.details?.["reason"])) throw error;
+    throw lost(error.message, { began: false, cause: error });
+  }
+  const { status, body } = answer;
+  if (!AWAY.has(status)) return answer;
+  const began = begins && status !== NOT_ASKED;
+  throw lost(refusalText(status, body), { began });
+}
+
+function lost(
+  message: string,
+  { began, cause }: { readonly began: boolean; readonly cause?: unknown },
+): RuntimeError {
+  return new RuntimeError("TARGET_LOST", message, { began }, { cause });
+}
+
 /** @throws what a refusal means: whether it helps to ask again later is told by its code. */
 export function checkStatus({ status, body, headers }: WebAnswer): void {
   if (status >= 200 && status < 300) return;
-  const said = saidIn(body ?? "");
-  const text = `The other agent answered with status ${status}${said === "" ? "" : `, and says: ${said}`}.`;
+  const text = refusalText(status, body);
   if (status === 429) {
     const seconds = Number(headers["retry-after"]);
     const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1_000) : 1_000;
@@ -73,6 +109,11 @@ export function checkStatus({ status, body, headers }: WebAnswer): void {
   }
   const code = status >= 500 || status === 408 ? "PROVIDER_UNAVAILABLE" : "PROVIDER_FAILED";
   throw new RuntimeError(code, text, { status });
+}
+
+function refusalText(status: number, body: string | null): string {
+  const said = saidIn(body ?? "");
+  return `The other agent answered with status ${status}${said === "" ? "" : `, and says: ${said}`}.`;
 }
 
 /** What an error says of itself, in whichever form. */

@@ -11,6 +11,7 @@ import type { ManagedAgentConfig } from "../../actors/engines/target-config.ts";
 import {
   type EngineWorks,
   taskLimits,
+  type WorkEnd,
   type WorkTask,
   type WorkTerms,
 } from "../../actors/engines/works.ts";
@@ -19,6 +20,7 @@ import type { TargetInput } from "../../actors/records/target.ts";
 import type { Web } from "../../actors/web.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { createRedactor } from "../redaction.ts";
+import { lostTarget } from "../targets/engines.ts";
 import type { Found, FoundEngine } from "../targets/found.ts";
 import type { Spawner } from "../targets/spawner.ts";
 import { codeAgentDriver } from "./code-agent.ts";
@@ -112,17 +114,19 @@ async function planned(
   };
 }
 
-/** A target that is lost is waited for by its id. */
-function naming({ target }: FoundEngine, drive: Driver): Driver {
-  const named = (error: unknown): unknown => {
-    if (!(error instanceof RuntimeError) || error.code !== "TARGET_LOST") return error;
-    const details = { ...error.details, target: target.record.id };
-    return new RuntimeError("TARGET_LOST", error.message, details, { cause: error });
+/** A target that is lost is waited for by its id, whether its driver throws that or ends with it. */
+function naming({ target: { record } }: FoundEngine, drive: Driver): Driver {
+  return async (task, hooks) => {
+    let end: WorkEnd;
+    try {
+      end = await drive(task, hooks);
+    } catch (error) {
+      throw lostTarget(error, record.id);
+    }
+    const { error } = end;
+    if (error?.code !== "TARGET_LOST") return end;
+    return { ...end, error: { ...error, details: { ...error.details, target: record.id } } };
   };
-  return (task, hooks) =>
-    drive(task, hooks).catch((error: unknown) => {
-      throw named(error);
-    });
 }
 
 /** Whether all that it does it does in one folder. */

@@ -13,6 +13,7 @@ import {
   askAgent,
   checkCost,
   checkStatus,
+  firstAnswer,
   type ManagedOptions,
   Telling,
 } from "./agent-request.ts";
@@ -29,12 +30,14 @@ export async function askOpenAi(
   const answer = new Answer(options, hooks);
   const events = eventPieces(({ data }) => answer.take(data));
   try {
-    const response = await askAgent(options, task, {
-      ...{ path: "/chat/completions", method: "POST", body: bodyOf(options, task) },
-      headers: { accept: "text/event-stream" },
-      signal: answer.signal,
-      onText: (piece) => events.push(piece),
-    });
+    const ask = () =>
+      askAgent(options, task, {
+        ...{ path: "/chat/completions", method: "POST", body: bodyOf(options, task) },
+        headers: { accept: "text/event-stream" },
+        signal: answer.signal,
+        onText: (piece) => events.push(piece),
+      });
+    const response = await firstAnswer(ask, true);
     checkStatus(response);
     events.end();
     if (!isStream(response.headers["content-type"])) answer.whole(response.body ?? "");

@@ -9,6 +9,7 @@ import {
   agentFault,
   askAgent,
   checkStatus,
+  firstAnswer,
   type ManagedOptions,
   Telling,
 } from "./agent-request.ts";
@@ -36,16 +37,16 @@ export async function askTroupe(
   }
   const run = new RemoteRun(hooks);
   try {
-    await follow(run, hooks.signal, (resumed, onText) =>
-      askAgent(options, task, {
-        ...(resumed === null
-          ? start(`/v2/${kind}/${model}/runs`, options, task)
-          : { path: `/v2/runs/${resumed.run}/events`, method: "GET" as const }),
-        ...(resumed !== null && { headers: { "last-event-id": resumed.after } }),
-        signal: hooks.signal,
-        onText,
-      }),
-    );
+    await follow(run, hooks.signal, (resumed, onText) => {
+      const common = { signal: hooks.signal, onText };
+      if (resumed === null) {
+        const begin = { ...start(`/v2/${kind}/${model}/runs`, options, task), ...common };
+        return firstAnswer(() => askAgent(options, task, begin), true);
+      }
+      const headers = { "last-event-id": resumed.after };
+      const path = `/v2/runs/${resumed.run}/events`;
+      return askAgent(options, task, { path, method: "GET", headers, ...common });
+    });
     return await run.end();
   } catch (error) {
     if (hooks.signal.aborted && run.id !== "") {
@@ -95,6 +96,7 @@ async function follow(
       checkStatus(answer);
     } catch (error) {
       signal.throwIfAborted();
+      if (error instanceof RuntimeError && error.code === "TARGET_LOST") throw error;
       const isPassing = error instanceof RuntimeError && error.retryable;
       if (!isPassing || failures >= RESUMES_MAX) throw error;
     }

@@ -45,6 +45,8 @@ interface Waiting {
 /** Makes them. */
 export function createTargetWaits({ send, log, nowMs, look }: TargetWaitsOptions): TargetWaits {
   const waits = new Map<string, Waiting>();
+  /** Those that were back a moment ago: one that comes and goes is looked at later each time. */
+  const settled = new Map<string, { readonly pauseMs: number; readonly untilMs: number }>();
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
   const tell = async ({ target, tenant, roots }: Waiting): Promise<void> => {
@@ -53,8 +55,11 @@ export function createTargetWaits({ send, log, nowMs, look }: TargetWaitsOptions
   };
   const settle = async (target: string): Promise<void> => {
     const back = [...waits.values()].filter((one) => one.target === target);
+    for (const [key, { untilMs }] of settled) if (untilMs < nowMs()) settled.delete(key);
     for (const one of back) {
-      waits.delete(`${one.tenant}/${target}`);
+      const key = `${one.tenant}/${target}`;
+      waits.delete(key);
+      settled.set(key, { pauseMs: one.pauseMs, untilMs: nowMs() + 2 * PAUSE_MS_MAX });
       await tell(one);
     }
   };
@@ -101,10 +106,11 @@ export function createTargetWaits({ send, log, nowMs, look }: TargetWaitsOptions
     settle,
     awaited: ({ tenant, target, root }) => {
       const key = `${tenant}/${target}`;
-      const fresh = { target, tenant, roots: new Set<string>() };
-      const waiting = waits.get(key) ?? {
-        ...{ ...fresh, pauseMs: PAUSE_MS, dueMs: 0, isLookedAt: false },
-      };
+      const before = settled.get(key);
+      const pauseMs = before === undefined ? PAUSE_MS : Math.min(PAUSE_MS_MAX, 2 * before.pauseMs);
+      const dueMs = before === undefined ? 0 : nowMs() + pauseMs;
+      const fresh = { target, tenant, roots: new Set<string>(), pauseMs, dueMs, isLookedAt: false };
+      const waiting = waits.get(key) ?? fresh;
       waiting.roots.add(root);
       waits.set(key, waiting);
       run();

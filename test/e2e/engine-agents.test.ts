@@ -1,7 +1,10 @@
 // Agents that an engine answers for, in the real process: a coding agent on a command line, agents elsewhere by each
 // protocol (this server is the other one too), and a plugin.
 
+import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -175,6 +178,31 @@ test("a run that is cancelled cancels the task of an agent elsewhere", async () 
 
   await expect.poll(() => remote.cancelled, SOON).toEqual(remote.tasks);
   held.open();
+});
+
+test("an agent elsewhere that is not there, or says so, is waited for", async () => {
+  const closed = createServer().listen(0, "127.0.0.1");
+  await once(closed, "listening");
+  const { port } = closed.address() as AddressInfo;
+  closed.close();
+  const agent = await newManaged({ url: `http://127.0.0.1:${port}`, model: "m-1" });
+  const waiting = await say(agent, "One", { mode: "background" });
+  const at = async (): Promise<Json> =>
+    (await product.call("GET", `/v2/runs/${waiting.body.run_id}`)).body;
+  await expect.poll(async () => (await at()).waits_for, SOON).toBe("target");
+
+  let asked = 0;
+  const choice = { delta: { content: "Back." }, finish_reason: "stop" };
+  const server = createServer((request, response) => {
+    request.resume();
+    if (request.method === "POST") asked += 1;
+    if (request.method === "POST" && asked === 1) response.writeHead(503).end();
+    else response.end(JSON.stringify({ choices: [{ ...choice, message: choice.delta }] }));
+  }).listen(port, "127.0.0.1");
+  await expect.poll(async () => (await at()).status, SOON).toBe("completed");
+  server.close();
+
+  expect([asked, (await at()).result.response]).toEqual([2, "Back."]);
 });
 
 test("a server that dies leaves work that nobody knows of: it is done again, or said to be unknown", async () => {
