@@ -18,7 +18,7 @@ export const agentLimits = {
   atOnceMax: 64,
   waiting: 100,
   /** Processes of a plugin that wait for work stay so long, ms. */
-  idleMs: 300_000,
+  idleMs: 60_000,
   memoryMb: 512,
   memoryMbMin: 32,
   memoryMbMax: 16_384,

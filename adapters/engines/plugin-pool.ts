@@ -1,5 +1,6 @@
-// The processes of one plugin: a task has one to itself, and one that is idle is used again. One that dies fails its
-// own task alone; the next is started later each time while they do not stay.
+// The processes of one plugin: a task has one to itself, and one that is idle is used again, for the same tenant: none
+// learns what another has told it. One that dies fails its own task alone; the next is started later each time while
+// they do not stay.
 
 import { setTimeout as delay } from "node:timers/promises";
 import { agentLimits, type PluginConfig } from "../../actors/engines/agent-configs.ts";
@@ -30,8 +31,9 @@ export interface PluginPoolOptions {
 }
 
 interface Idle {
+  /** For whom it has worked. */
+  readonly tenant: string;
   readonly process: PluginProcess;
-  readonly sinceMs: number;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -52,13 +54,14 @@ export class PluginPool {
   }
 
   async task(task: WorkTask, hooks: WorkHooks): Promise<WorkEnd> {
-    const process = this.#free() ?? (await this.#start(hooks.signal));
+    const { tenant } = task;
+    const process = this.#free(tenant) ?? (await this.#start(hooks.signal));
     const end = await process.task(task, hooks);
     if (process.isOver) this.#died();
     else {
       // One that does its tasks stays.
       this.#failures = 0;
-      this.#rest(process);
+      this.#rest(process, tenant);
     }
     return end;
   }
@@ -71,9 +74,10 @@ export class PluginPool {
     await Promise.all(idle.map(({ process }) => process.close()));
   }
 
-  #free(): PluginProcess | null {
+  #free(tenant: string): PluginProcess | null {
     for (;;) {
-      const one = this.#idle.pop();
+      const own = this.#idle.findLastIndex((one) => one.tenant === tenant);
+      const [one] = own < 0 ? [] : this.#idle.splice(own, 1);
       if (one === undefined) return null;
       clearTimeout(one.timer);
       const isOld = this.#nowMs() - (this.#born.get(one.process) ?? 0) > this.#of.lifeMs / 2;
@@ -82,18 +86,26 @@ export class PluginPool {
     }
   }
 
-  #rest(process: PluginProcess): void {
+  /** One that has worked for others ends: it may have the place that the next one needs. */
+  async #makeRoom(): Promise<void> {
+    const other = this.#idle.shift();
+    if (other === undefined) return;
+    clearTimeout(other.timer);
+    await other.process.close();
+  }
+
+  #rest(process: PluginProcess, tenant: string): void {
     if (this.#isEnding) return void process.close();
-    const sinceMs = this.#nowMs();
     const timer = setTimeout(() => {
       this.#idle = this.#idle.filter((one) => one.process !== process);
       void process.close();
     }, agentLimits.idleMs).unref();
-    this.#idle.push({ process, sinceMs, timer });
+    this.#idle.push({ tenant, process, timer });
   }
 
   async #start(signal: AbortSignal): Promise<PluginProcess> {
     await this.#untilDue(signal);
+    await this.#makeRoom();
     const { config, spawner, secrets: env, redactor, prices } = this.#of;
     const argv = await this.#limited(config.command, signal);
     // It outlives the task for which it is started.

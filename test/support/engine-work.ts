@@ -18,12 +18,12 @@ export interface Workshop {
 }
 
 /** Makes one. */
-export async function openWorkshop(): Promise<Workshop> {
+export async function openWorkshop(processes = 8): Promise<Workshop> {
   const data = await mkdtemp(join(tmpdir(), "troupe-work-"));
   const folder = await mkdtemp(join(data, "at-"));
   const spawner = localSpawner({
     name: "here",
-    config: { folder, processes: 8 },
+    config: { folder, processes },
     line: new Line(100),
     ledger: processLedger(data),
     environment: () => ({ PATH: process.env["PATH"] ?? "" }),

@@ -29,10 +29,14 @@ afterAll(async () => {
   await workshop.end();
 });
 
-function poolOf(more: Partial<PluginConfig> = {}, nowMs?: () => number): PluginPool {
+function poolOf(
+  more: Partial<PluginConfig> = {},
+  nowMs?: () => number,
+  { spawner } = workshop,
+): PluginPool {
   const pool = new PluginPool({
     config: { command: [process.execPath, program], ...more },
-    spawner: workshop.spawner,
+    spawner,
     secrets: { PLUGIN_KEY: SECRET },
     redactor: createRedactor([SECRET]),
     prices: { micros: () => null },
@@ -71,6 +75,20 @@ test("a process is used again, and one task has one to itself", async () => {
   });
   expect(second.pid).toBe(first.pid);
   expect(left.pid).not.toBe(right.pid);
+});
+
+test("a process works for one tenant, and makes room for another's", async () => {
+  const small = await openWorkshop(1);
+  const pool = poolOf({}, undefined, small);
+  const who = async (tenant: string) =>
+    JSON.parse((await ask(pool, "who", { tenant })).end.answer).pid;
+
+  const pids = [await who("tn_1"), await who("tn_1"), await who("tn_2"), await who("tn_1")];
+
+  expect(pids[1]).toBe(pids[0]);
+  expect(new Set(pids).size).toBe(3);
+  await pool.end();
+  await small.end();
 });
 
 test("one that dies fails its own task and no other, and says why without its key", async () => {
