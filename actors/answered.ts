@@ -52,6 +52,8 @@ interface Ended {
   readonly unseen?: number | undefined;
 }
 
+type Cut = Exclude<Outcome, { readonly status: "completed" }>;
+
 /** Tells each asker once. */
 export function tellAskers(
   turn: Turn,
@@ -69,10 +71,12 @@ export function tellAskers(
     entry.interrupted && outcome.status === "cancelled" ? "interrupted" : outcome.status;
   const status = entry.adopted && ended === "completed" ? "repeated" : ended;
   const error = outcome.status === "completed" ? null : toldOfRun(outcome.error, entry.run);
+  // Of one that a limit has ended, what it has written.
+  const said = error?.code === "LIMIT_REACHED" ? ((outcome as Cut).shown ?? "") : text;
   for (const asker of new Set(tells.map((one) => one.asker))) {
     const asks = tells.filter((one) => one.asker === asker).map(({ ask }) => ask);
     const answered: Answered = {
-      ...{ type: "answered", asks, run: entry.run, conversation, status, text },
+      ...{ type: "answered", asks, run: entry.run, conversation, status, text: said },
       error: error && { code: error.code, message: error.message },
       ...(unseen > 0 && { unseen }),
     };

@@ -209,7 +209,9 @@ function outgoingOf(
   // Whoever has asked hears that it is over.
   const said = text === "" ? words.empty : text;
   if (error === null) return { text: `${said}${also}`, answers: message };
-  return { text: words.failed(reasonOf(error)), answers: message };
+  const why = reasonOf(error);
+  const all = text === "" ? words.failed(why) : `${text}\n\n${words.cut(why)}`;
+  return { text: all, answers: message };
 }
 
 /** Without what a provider has said itself: that may be a page of a proxy, and is in the run's record. */

@@ -30,6 +30,8 @@ export interface Words {
   status(of: StatusSaid): string;
   readonly help: string;
   failed(reason: string): string;
+  /** Behind what there is of an answer. */
+  cut(reason: string): string;
   readonly empty: string;
   readonly tooMany: string;
   unseen(pictures: number): string;
@@ -71,6 +73,7 @@ const en: Words = {
   },
   help: "/new begins a new conversation, /stop stops what is under way, /agent NAME chooses who answers, /status says where things stand, /link joins what you are on several channels.",
   failed: (reason) => `This could not be answered. ${reason}`,
+  cut: (reason) => `(The answer ends here. ${reason})`,
   empty: "There is no answer to that.",
   tooMany: "That were too many messages at once; the last ones were left out.",
   unseen: (pictures) =>
@@ -119,6 +122,7 @@ const de: Words = {
   },
   help: "/new beginnt ein neues Gespräch, /stop hält an, was läuft, /agent NAME wählt, wer antwortet, /status sagt, wie es steht, /link verbindet, was Sie auf mehreren Kanälen sind.",
   failed: (reason) => `Das konnte nicht beantwortet werden. ${reason}`,
+  cut: (reason) => `(Die Antwort endet hier. ${reason})`,
   empty: "Darauf gibt es keine Antwort.",
   tooMany: "Das waren zu viele Nachrichten auf einmal; die letzten wurden ausgelassen.",
   unseen: (pictures) =>

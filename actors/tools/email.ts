@@ -2,6 +2,7 @@
 // gets a mail of their own: nobody is shown who else was written to.
 
 import { RuntimeError } from "../../runtime/errors.ts";
+import { domainsFor } from "../constraints/of-context.ts";
 import { limits } from "../limits.ts";
 import { noUsage } from "../money/spent.ts";
 import { Type } from "../schema.ts";
@@ -62,11 +63,12 @@ export const emailTool: ToolType = {
   make: (config, { context }, { permissions }) => {
     const { channel, recipients, paths = [] } = config as unknown as MailConfig;
     const readable = permissions.has("read") ? paths : [];
+    const domains = domainsFor(context);
     let sent = 0;
     return {
       refuses: ({ to }) => {
         try {
-          peopleOf(to, recipients);
+          peopleOf(to, recipients, domains);
           return null;
         } catch (error) {
           // Before a person is asked whether it may be sent.
@@ -74,7 +76,7 @@ export const emailTool: ToolType = {
         }
       },
       async within({ arguments: given, key }) {
-        const people = peopleOf(given["to"], recipients);
+        const people = peopleOf(given["to"], recipients, domains);
         const subject = lineOf(textIn(given, "subject"));
         const text = textIn(given, "text");
         checkText(text);

@@ -3,6 +3,7 @@
 
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
+import { type DomainLists, LOCAL as THIS_MACHINE } from "../records/constraints.ts";
 
 const LOCAL = "[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}";
 const DOMAIN =
@@ -19,8 +20,15 @@ export function checkRecipients(patterns: readonly string[]): void {
   }
 }
 
-/** Whom a call writes to, each once. @throws INVALID, FORBIDDEN for one that is not allowed. */
-export function peopleOf(to: unknown, patterns: readonly string[]): readonly string[] {
+/**
+ * Whom a call writes to, each once. @param domains lists that their domains have to be among as well, all of them.
+ * @throws INVALID, FORBIDDEN for one that is not allowed.
+ */
+export function peopleOf(
+  to: unknown,
+  patterns: readonly string[],
+  domains: DomainLists = [],
+): readonly string[] {
   const given: readonly unknown[] = Array.isArray(to) ? to : [to];
   if (given.length === 0 || given.length > limits.sentMailPeople) {
     const text = `A mail goes to 1 to ${limits.sentMailPeople} people; these are ${given.length}.`;
@@ -35,8 +43,12 @@ export function peopleOf(to: unknown, patterns: readonly string[]): readonly str
         pointer,
       });
     }
-    if (patterns.some((pattern) => isFor(pattern.toLowerCase(), address, domain))) return address;
-    const text = `${address} is not among those whom this tool may write to.`;
+    if (!patterns.some((pattern) => isFor(pattern.toLowerCase(), address, domain))) {
+      const text = `${address} is not among those whom this tool may write to.`;
+      throw new RuntimeError("FORBIDDEN", text, { pointer });
+    }
+    if (domains.every((list) => list.some((rule) => isAllowed(rule, domain)))) return address;
+    const text = `${domain} is not among the allowed_domains of the agent.`;
     throw new RuntimeError("FORBIDDEN", text, { pointer });
   });
   return [...new Set(people)];
@@ -45,4 +57,16 @@ export function peopleOf(to: unknown, patterns: readonly string[]): readonly str
 function isFor(pattern: string, address: string, domain: string): boolean {
   if (pattern.includes("@")) return pattern === address;
   return pattern.startsWith("*.") ? domain.endsWith(pattern.slice(1)) : pattern === domain;
+}
+
+const RULE = /^(\*\.)?([^:[\]/?#@\\%]+)$/;
+
+/** Whether a rule of `allowed_domains` names a mail domain: one with a port, and an address, names none. */
+function isAllowed(rule: string, domain: string): boolean {
+  if (rule === THIS_MACHINE) return domain === "localhost" || domain.endsWith(".localhost");
+  const [, below, name = ""] = RULE.exec(rule) ?? [];
+  const url = `https://${name}`;
+  if (name === "" || !URL.canParse(url)) return false;
+  const host = new URL(url).hostname.replace(/\.$/, "");
+  return below === undefined ? domain === host : domain.endsWith(`.${host}`);
 }

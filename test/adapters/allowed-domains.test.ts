@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { DomainLists } from "../../actors/records/constraints.ts";
 import { createEgress } from "../../adapters/egress.ts";
+import { checkDomains } from "../../adapters/egress-address.ts";
 import { createWeb } from "../../adapters/web.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
 
@@ -135,6 +136,29 @@ test("of several lists each has to name a host", async () => {
     "EGRESS_REFUSED",
   );
   expect(await ask("http://x.b.example:PORT/", [["x.b.example"], ["*.b.example"]])).toBe("200");
+});
+
+const addresses: readonly (readonly [string, string, boolean])[] = [
+  ["http://[::1]:80/", "::1", true],
+  ["http://[0:0:0:0:0:0:0:1]:8080/", "[::1]", true],
+  ["http://[::1]:8080/", "[0:0::1]:8080", true],
+  ["http://[::1]:8081/", "[::1]:8080", false],
+  ["http://[::1]/", "local", true],
+  ["http://[::2]/", "local", false],
+  ["http://[2606:2800:0:0::1]/", "2606:2800::1", true],
+  ["http://[2606:2800::2]/", "2606:2800::1", false],
+  ["https://a.example/", "a.example:443", true],
+  ["http://a.example/", "a.example:443", false],
+  ["http://127.0.0.2/", "local", true],
+  ["http://sub.localhost/", "local", true],
+  ["http://localhost.a.example/", "local", false],
+];
+
+test.each(addresses)("%s by %s: %s", (url, rule, isNamed) => {
+  const all = new Set(["::1", "::2", "127.0.0.2"]);
+  const checked = () => checkDomains(new URL(url), [[rule]], rule === "local" ? new Set() : all);
+  if (isNamed) expect(checked).not.toThrow();
+  else expect(checked).toThrow("allowed_domains");
 });
 
 test("a list opens nothing that the guard keeps closed, also where a name leads to it later", async () => {

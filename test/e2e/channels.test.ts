@@ -149,6 +149,28 @@ test("what a provider says of a failure is not said to people", async () => {
   expect(reply?.text).toBe("This could not be answered. openai answered 400.");
 });
 
+test("an answer that a limit has ended is said as far as it came, and which limit it was", async () => {
+  const constraints = { max_steps: 1 };
+  const tools = [{ tool: "calculator" }];
+  const { body } = await product.call("POST", "/v2/agents", {
+    ...{ name: "Kept within", model_name: "gpt-4o-mini", constraints, tools },
+  });
+  const desk = await made(product, "/v2/channels", slackChannel(slack, body.id, { name: "Kept" }));
+  slack.workspace.rooms.set("CKEPT", []);
+  const sum = { name: "calculator", arguments: { expression: "1 + 1" } };
+  product.provider.when("long question", { text: "So far.", tools: [sum] });
+  const said = sayAtSlack(slack, "long question", { room: "CKEPT" });
+  await delivered(`${product.url}/gateway/slack/${desk}`, said);
+
+  const [reply] = await until(
+    () => repliesTo(slack, said.ts, "CKEPT"),
+    (all) => all.some(({ text }) => text.includes("max_steps")),
+  );
+  expect(reply?.text).toMatch(
+    /^So far\.\n\n\(The answer ends here\. The limit max_steps of agent /,
+  );
+});
+
 test("a channel that is changed while people speak loses no message and no answer", async () => {
   const desk = await made(
     product,
