@@ -27,7 +27,9 @@ const runOf = async (run: string): Promise<Json> =>
   (await product.call("GET", `/v2/runs/${run}`)).body;
 const figure = async (state: "running" | "waiting"): Promise<number> => {
   const text = await (await fetch(`${product.url}/metrics`)).text();
-  const line = text.split("\n").find((one) => one.startsWith(`troupe_autonomous_runs{state="${state}"} `));
+  const line = text
+    .split("\n")
+    .find((one) => one.startsWith(`troupe_autonomous_runs{state="${state}"} `));
   return Number(line?.split(" ")[1]);
 };
 
