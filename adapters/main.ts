@@ -264,6 +264,7 @@ export async function start(
     });
     takeOver?.ready(system);
     front.services.tenants.goOn();
+    log.write("info", "The server listens.", { url: front.url });
     if (!isQuiet) await announce(config, front, admin.isNew ? admin.key : null);
     const running: Running = {
       ...{ config, system, front, lines, rotation, again: again.promise, isStopping: false },

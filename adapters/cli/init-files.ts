@@ -23,6 +23,8 @@ export function projectSettings({
   return `# Settings of this server; \`troupe settings\` lists all. Further ones are in settings.json.
 ${url}
 data: ./data
+# On standard error and in logs/troupe.log: info has a line for each request, warn what needs somebody.
+log_level: info
 
 agents:
   folder: ./agents

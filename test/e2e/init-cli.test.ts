@@ -65,7 +65,13 @@ test("what init makes starts as it stands, with its tenant, logs and the built-i
   expect(readFileSync(join(folder, "troupe.yaml"), "utf8")).toContain(
     'public_url: "https://agents.example.com"',
   );
-  expect(server.errors()).toBe("");
+  const told = server
+    .errors()
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(told.filter(({ level }) => level > 30)).toEqual([]);
+  expect(told[0]).toMatchObject({ msg: "The server listens.", url: server.url });
 });
 
 test("init overwrites nothing unless it is forced, and says what it cannot take", () => {
