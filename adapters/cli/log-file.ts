@@ -1,12 +1,14 @@
 // Reads the server's own log file: its last lines, and those that come, also when another file takes its place.
 
-import { open, stat } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { RuntimeError } from "../../runtime/errors.ts";
 
 /** Of the end of the file so much is read. */
 const TAIL_BYTES = 8 * 1024 * 1024;
 const PIECE_BYTES = 256 * 1024;
+/** Read at one look; what is more comes with the next. */
+const READ_BYTES_MAX = 2 * TAIL_BYTES;
 /** How often it is looked at again, ms. */
 const LOOK_MS = 300;
 /** A line that is longer is cut. */
@@ -39,16 +41,29 @@ export interface FileLinesWanted {
   readonly isFollowed: boolean;
 }
 
-/** The last lines, and then those that come. @throws NOT_FOUND. */
+/** The last lines, and then those that come. @param wait between two looks. @throws NOT_FOUND. */
 export async function* logFileLines(
   path: string,
   wanted: FileLinesWanted,
+  wait: () => unknown = () => pause(LOOK_MS),
 ): AsyncGenerator<FileLine> {
   const reader = new Tail(path);
+  try {
+    yield* linesOf(reader, wanted, wait);
+  } finally {
+    await reader.end();
+  }
+}
+
+async function* linesOf(
+  reader: Tail,
+  wanted: FileLinesWanted,
+  wait: () => unknown,
+): AsyncGenerator<FileLine> {
   const there = (await reader.first()).map(lineOf).filter((line) => isWanted(line, wanted));
   yield* there.slice(-wanted.limit);
   while (wanted.isFollowed) {
-    await pause(LOOK_MS);
+    await wait();
     for (const text of await reader.more()) {
       const line = lineOf(text);
       if (isWanted(line, wanted)) yield line;
@@ -56,13 +71,16 @@ export async function* logFileLines(
   }
 }
 
+const bare = { time: null, level: "error", msg: "", fields: {} } as const;
+
 function lineOf(text: string): FileLine {
   try {
     const { level, time, msg = "", ...fields } = JSON.parse(text) as Record<string, unknown>;
+    if (typeof time !== "string") return { ...bare, text };
     const name = levelNames[Number(level)] ?? String(level);
-    return { text, time: String(time), level: name, msg: String(msg), fields };
+    return { text, time, level: name, msg: String(msg), fields };
   } catch {
-    return { text, time: null, level: "error", msg: "", fields: {} };
+    return { ...bare, text };
   }
 }
 
@@ -73,10 +91,11 @@ function isWanted(line: FileLine, { level, since, search }: FileLinesWanted): bo
   return search === undefined || line.text.toLowerCase().includes(search.toLowerCase());
 }
 
-/** Where a file was read up to. */
+/** Where a file was read up to. It stays open: what is written to it until it is put aside is read, too. */
 class Tail {
   readonly #path: string;
-  #inode = 0;
+  #file: FileHandle | null = null;
+  #decoder = new TextDecoder();
   #offset = 0;
   #rest = "";
 
@@ -85,46 +104,60 @@ class Tail {
   }
 
   async first(): Promise<readonly string[]> {
-    const found = await stat(this.#path).catch((cause: unknown) => {
-      throw new RuntimeError("NOT_FOUND", `there is no log file at ${this.#path}.`, {}, { cause });
+    this.#file = await open(this.#path, "r").catch((cause: unknown) => {
+      const why = "start the server, or see logs.file of its troupe.yaml";
+      const text = `there is no log file at ${this.#path}: ${why}.`;
+      throw new RuntimeError("NOT_FOUND", text, {}, { cause });
     });
-    this.#inode = found.ino;
-    this.#offset = Math.max(0, found.size - TAIL_BYTES);
-    const lines = await this.#read(found.size);
+    const { size } = await this.#file.stat();
+    this.#offset = Math.max(0, size - TAIL_BYTES);
+    const lines = await this.#read(this.#file);
     // The first one of a part is cut.
-    return found.size > TAIL_BYTES ? lines.slice(1) : lines;
+    return size > TAIL_BYTES ? lines.slice(1) : lines;
   }
 
   async more(): Promise<readonly string[]> {
     const found = await stat(this.#path).catch(() => null);
-    if (found === null) return [];
-    const isOther = found.ino !== this.#inode || found.size < this.#offset;
-    if (isOther) {
-      this.#inode = found.ino;
-      this.#offset = 0;
-      this.#rest = "";
+    const before = await this.#file?.stat();
+    const lines = this.#file === null ? [] : await this.#read(this.#file);
+    if (found === null || found.ino === before?.ino) {
+      // Emptied where it stands, it is read from its beginning.
+      if ((before?.size ?? 0) < this.#offset) this.#restart();
+      return lines;
     }
-    return found.size > this.#offset ? await this.#read(found.size) : [];
+    const next = await open(this.#path, "r").catch(() => null);
+    if (next === null) return lines;
+    await this.end();
+    this.#file = next;
+    this.#restart();
+    return [...lines, ...(await this.#read(next))];
   }
 
-  async #read(size: number): Promise<readonly string[]> {
+  async end(): Promise<void> {
+    await this.#file?.close();
+    this.#file = null;
+  }
+
+  #restart(): void {
+    this.#offset = 0;
+    this.#rest = "";
+    this.#decoder = new TextDecoder();
+  }
+
+  /** Whole lines up to the end. */
+  async #read(file: FileHandle): Promise<readonly string[]> {
     const lines: string[] = [];
-    const file = await open(this.#path, "r");
-    const decoder = new TextDecoder();
-    try {
-      const piece = Buffer.alloc(PIECE_BYTES);
-      while (this.#offset < size) {
-        const most = Math.min(PIECE_BYTES, size - this.#offset);
-        const { bytesRead } = await file.read(piece, 0, most, this.#offset);
-        if (bytesRead === 0) break;
-        this.#offset += bytesRead;
-        const text = this.#rest + decoder.decode(piece.subarray(0, bytesRead), { stream: true });
-        const parts = text.split("\n");
-        this.#rest = (parts.pop() ?? "").slice(0, LINE_CHARS_MAX);
-        lines.push(...parts.filter((part) => part !== ""));
-      }
-    } finally {
-      await file.close();
+    const piece = Buffer.alloc(PIECE_BYTES);
+    for (let read = 0; read < READ_BYTES_MAX; ) {
+      const { bytesRead } = await file.read(piece, 0, PIECE_BYTES, this.#offset);
+      if (bytesRead === 0) break;
+      this.#offset += bytesRead;
+      read += bytesRead;
+      const text =
+        this.#rest + this.#decoder.decode(piece.subarray(0, bytesRead), { stream: true });
+      const parts = text.split("\n");
+      this.#rest = (parts.pop() ?? "").slice(0, LINE_CHARS_MAX);
+      lines.push(...parts.filter((part) => part !== ""));
     }
     return lines;
   }

@@ -5,6 +5,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { loadConfig } from "../config.ts";
 import { type ApiClient, openApi } from "./api-client.ts";
 import { type FileLine, logFileLines } from "./log-file.ts";
+import { printable } from "./printable.ts";
 
 const options = {
   follow: { type: "boolean", short: "f" },
@@ -113,7 +114,7 @@ async function agentLog(api: ApiClient, named: string, wanted: Wanted): Promise<
     readonly truncated: boolean;
   };
   const show = (line: Line): void =>
-    console.log(wanted.isJson ? JSON.stringify(line) : textOf(line));
+    console.log(wanted.isJson ? JSON.stringify(line) : printable(textOf(line)));
   if (truncated) console.error("There are more lines than are shown: --since, --limit.");
   for (const line of data) show(line);
   if (!wanted.isFollowed) return;
@@ -146,7 +147,9 @@ async function idOf(api: ApiClient, named: string): Promise<string> {
     seen += page.data.length;
   }
   const [id, ...others] = found;
-  if (id === undefined) throw new RuntimeError("NOT_FOUND", `there is no agent "${named}".`);
+  if (id === undefined) {
+    throw new RuntimeError("NOT_FOUND", `there is no agent "${named}"; troupe status lists them.`);
+  }
   if (others.length === 0) return id;
   const ids = found.join(", ");
   throw new RuntimeError(
@@ -167,7 +170,7 @@ async function serverLog(file: string | null, wanted: Wanted): Promise<void> {
     );
   }
   for await (const line of logFileLines(file, wanted)) {
-    console.log(wanted.isJson ? line.text : serverText(line));
+    console.log(wanted.isJson ? line.text : printable(serverText(line)));
   }
 }
 

@@ -5,6 +5,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { ownerOf } from "../../runtime/store/folder.ts";
 import { type Config, loadClientConfig, loadConfig } from "../config.ts";
 import { type ApiClient, openApi } from "./api-client.ts";
+import { printable } from "./printable.ts";
 import { serverUrl } from "./server-url.ts";
 
 const options = {
@@ -66,7 +67,9 @@ export async function run(args: readonly string[]): Promise<number> {
     const config = await loadConfig();
     const url = (values.url ?? loadClientConfig().url ?? serverUrl(config)).replace(/\/$/, "");
     const found = await statusOf(url, config, () => openApi(values, config));
-    console.log(values.json ? JSON.stringify(found, null, 2) : linesOf(found).join("\n"));
+    console.log(
+      values.json ? JSON.stringify(found, null, 2) : linesOf(found).map(printable).join("\n"),
+    );
     return found.status === "ok" ? 0 : 1;
   } catch (error) {
     console.error(`troupe status: ${error instanceof Error ? error.message : String(error)}`);

@@ -115,6 +115,18 @@ test("status says what is wrong with files of agents", async () => {
   expect(said).toContain("  odd.yaml:3:16: /constraints/max_runtime must be");
 });
 
+test("a name that would forge lines or move the cursor is shown with its characters named", async () => {
+  const name = "Evil\nagents    0\u001b[2J";
+  // While a command ran nobody heard that the server closed a connection.
+  await new Promise(setImmediate);
+  const { id } = await call("POST", "/v2/agents", { name });
+  const { out } = troupe("status");
+  await new Promise(setImmediate);
+  await call("DELETE", `/v2/agents/${id}`);
+
+  expect(out).toContain("Evil\\u000aagents    0\\u001b[2J (ag_");
+});
+
 test("status without a server says where it looked", () => {
   const { code, errors } = troupe("status", "--url", "http://127.0.0.1:9");
 
