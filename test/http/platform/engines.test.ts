@@ -113,7 +113,7 @@ test("secrets are kept sealed and shown to nobody", async () => {
 });
 
 test("a pack makes neither", async () => {
-  const source = (kind: string) => `name: p\nversion: 1\n${kind}:\n  one:\n    name: One\n`;
+  const source = (kind: string) => `pack: p\nversion: 1.0.0\n${kind}:\n  one:\n    name: One\n`;
   for (const kind of ["engines", "targets"]) {
     const { status, body } = await host.call("POST", "/v2/packs", { source: source(kind) });
     expect([status, JSON.stringify(body)]).toEqual([400, expect.stringContaining(kind)]);
