@@ -10,7 +10,7 @@ import type { Redactor } from "../redaction.ts";
 import type { Spawner } from "../targets/spawner.ts";
 import type { WorkHooks, WorkPrices } from "./driver.ts";
 import { PluginProcess } from "./plugin-process.ts";
-import { startedUntil, succeeds, withMemory } from "./processes.ts";
+import { nothingBegun, startedUntil, succeeds, withMemory } from "./processes.ts";
 
 /** After one has died, the next is started so much later: at first, and at most, ms. */
 const BACKOFF_MS = { least: 500, most: 60_000 } as const;
@@ -121,8 +121,9 @@ export class PluginPool {
       return process;
     } catch (error) {
       await process.close();
-      this.#died();
-      throw error;
+      const isLost = error instanceof RuntimeError && error.code === "TARGET_LOST";
+      if (!isLost) this.#died();
+      throw nothingBegun(error);
     } finally {
       signal.removeEventListener("abort", stop);
     }

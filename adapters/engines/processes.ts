@@ -37,7 +37,14 @@ export function exitText({ code, signal }: Exit): string {
   return signal === null ? `with code ${code ?? "unknown"}` : `by ${signal}`;
 }
 
-/** Runs a command that is over soon. @returns whether it went well. @throws TARGET_LOST. */
+/** A loss of a target on which nothing has been done yet that could not be done again. */
+export function nothingBegun(error: unknown): unknown {
+  if (!(error instanceof RuntimeError) || error.code !== "TARGET_LOST") return error;
+  const details = { ...error.details, began: false };
+  return new RuntimeError("TARGET_LOST", error.message, details, { cause: error });
+}
+
+/** Runs a command that is over soon and may be run again. @returns whether it went well. @throws TARGET_LOST. */
 export async function succeeds(
   spawner: Spawner,
   argv: readonly string[],
@@ -58,6 +65,8 @@ export async function succeeds(
   cut.addEventListener("abort", kill, { once: true });
   try {
     return (await spawned.exit).code === 0;
+  } catch (error) {
+    throw nothingBegun(error);
   } finally {
     cut.removeEventListener("abort", kill);
   }

@@ -3,11 +3,14 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { PluginConfig } from "../../../actors/engines/agent-configs.ts";
 import { PluginPool } from "../../../adapters/engines/plugin-pool.ts";
 import { createRedactor } from "../../../adapters/redaction.ts";
+import type { Spawned } from "../../../adapters/targets/spawner.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
 import {
   type DriveOptions,
   drive,
@@ -89,6 +92,29 @@ test("a process works for one tenant, and makes room for another's", async () =>
   expect(new Set(pids).size).toBe(3);
   await pool.end();
   await small.end();
+});
+
+test("a target that is lost before a task was given is one where nothing has begun", async () => {
+  const lost = new RuntimeError("TARGET_LOST", "The connection was lost.", { began: true });
+  let starts = 0;
+  const start = async (): Promise<Spawned> => {
+    starts += 1;
+    const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+    const exit = starts === 1 ? Promise.resolve({ code: 1, signal: null }) : Promise.reject(lost);
+    exit.catch(() => undefined);
+    for (const stream of [stdout, stderr]) stream.end();
+    return { stdin, stdout, stderr, exit, kill: () => undefined };
+  };
+
+  const pool = poolOf({}, undefined, { ...workshop, spawner: { start } });
+  const errors = [];
+  for (let number = 0; number < 6; number += 1) {
+    errors.push(await ask(pool, "go").catch((error: RuntimeError) => error));
+  }
+
+  // Nor has the plugin died.
+  const one = expect.objectContaining({ code: "TARGET_LOST", details: { began: false } });
+  expect(errors).toEqual(Array(6).fill(one));
 });
 
 test("one that dies fails its own task and no other, and says why without its key", async () => {
