@@ -5,10 +5,10 @@
 import type { Outcome, RunEnded, Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
 import { toldOfRun } from "../runtime/errors.ts";
-import { tellAskers } from "./answered.ts";
+import { tellAskers, tellBegun } from "./answered.ts";
 import type { ConversationState, Entry } from "./conversation-state.ts";
 import { limits } from "./limits.ts";
-import { enterLine, leaveLines } from "./lines/waiting.ts";
+import { enterLine, leaveLines, waitsInLine, yields } from "./lines/waiting.ts";
 import {
   type ForgetInput,
   forgetKind,
@@ -61,13 +61,23 @@ export function startForgetting(state: ConversationState, turn: Turn): void {
   }
 }
 
-/** Releases the next waiting run when none is under way. */
+/** Releases the next waiting run when none is under way; what people have said does not wait for a line. */
 export function startNext(state: ConversationState, turn: Turn): ConversationState {
   if (state.current !== null || state.deleted) return state;
-  const [next, ...waiting] = state.waiting;
-  if (next === undefined) return state;
+  const [first] = state.waiting;
+  if (first === undefined) return state;
+  const next = state.waiting.find((entry) => !yields(entry)) ?? first;
+  const waiting = state.waiting.filter((entry) => entry !== next);
+  if (next !== first && first.passed === undefined) {
+    // The line knows it from when it would have begun here.
+    waiting[0] = enterLine(turn, first) ?? first;
+  }
+  if (waitsInLine(next)) return { ...state, current: next, waiting };
   const lined = enterLine(turn, next);
-  if (lined === null) turn.releaseRun(next.run, inputOf(state, next));
+  if (lined === null) {
+    turn.releaseRun(next.run, inputOf(state, next));
+    tellBegun(turn, next);
+  }
   return { ...state, current: lined ?? next, waiting };
 }
 

@@ -26,6 +26,7 @@ import {
   passedLine,
   takeLines,
   waitsInLine,
+  yields,
 } from "./lines/waiting.ts";
 import { addCharged, type Charged, chargeReads } from "./money/charges.ts";
 import { limitRun } from "./money/lines.ts";
@@ -134,11 +135,12 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
     return refuse(state, turn, "NOT_FOUND", `This user has no conversation ${root}.`);
   }
   const mode = message.on_busy ?? target.onBusy ?? "enqueue";
-  if (state.current !== null && mode === "reject") {
+  const room = madeRoom(state, message);
+  if (room.current !== null && mode === "reject") {
     const code = "CONVERSATION_BUSY";
     return refuse(state, turn, code, `Conversation ${root} is answering; on_busy is reject.`);
   }
-  const joins = state.current !== null && (mode === "merge" || mode === "steer");
+  const joins = room.current !== null && (mode === "merge" || mode === "steer");
   if (joins && message.maxSpendMicros !== undefined) {
     const text = `max_spend limits a run of its own: with on_busy ${mode} this message joins another.`;
     return refuse(state, turn, "INVALID", text);
@@ -154,7 +156,7 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
   }
   const charged = takeCharge(turn, message.priceMicros, message.charges);
   const sequence = state.next;
-  const base = remembering(opened(state, message, turn), target);
+  const base = remembering(opened(room, message, turn), target);
   const merged =
     mode === "merge" ? base.waiting.findLast((_, at, all) => at === all.length - 1) : null;
   const next =
@@ -190,6 +192,13 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
   };
   turn.reply(accepted, { follow: run });
   return next;
+}
+
+/** Where somebody speaks while a run waits in line that nobody waits for: that one begins later. */
+function madeRoom(state: ConversationState, { atOnce }: ChatMessage): ConversationState {
+  const { current } = state;
+  if (current === null || atOnce !== undefined || !yields(current)) return state;
+  return { ...state, current: null, waiting: [current, ...state.waiting] };
 }
 
 /** The state with room for one more message, opened by its first one. */
@@ -335,17 +344,19 @@ function isQueued({ current, waiting }: ConversationState, run: string): boolean
 
 /** The run that waited in a line goes on: into the next one, or it begins. */
 function goOn(state: ConversationState, message: Go, turn: Turn): ConversationState {
-  const { current, forks = [] } = state;
-  const one = [current, ...forks].find((entry) => entry?.run === message.run);
+  const { current, waiting, forks = [] } = state;
+  const one = [current, ...waiting, ...forks].find((entry) => entry?.run === message.run);
   const next = one == null ? undefined : passedLine(turn, one, message);
   if (one == null || next === undefined) return state;
-  if (next === null) {
+  // Where somebody is answered meanwhile it begins after that.
+  if (next === null && !waiting.includes(one)) {
     turn.releaseRun(one.run, one.isAgain ? undefined : inputOf(state, one));
     tellBegun(turn, one);
   }
   const entry = next ?? { ...one, passed: one.lines?.length ?? 0 };
+  const moved = (all: readonly Entry[]) => all.map((other) => (other === one ? entry : other));
   if (one === current) return { ...state, current: entry };
-  return { ...state, forks: forks.map((fork) => (fork === one ? entry : fork)) };
+  return { ...state, waiting: moved(waiting), ...(state.forks && { forks: moved(forks) }) };
 }
 
 function runOf(state: ConversationState, sequence: number): string {

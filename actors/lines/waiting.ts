@@ -89,6 +89,12 @@ export function waitsInLine({ lines = [], passed }: Lined): boolean {
   return passed !== undefined && passed < lines.length;
 }
 
+/** Whether it has yet to begin, and waits for agents that work by themselves: people do not wait for it. */
+export function yields({ lines = [], passed }: Lined): boolean {
+  const isBegun = passed !== undefined && passed >= lines.length;
+  return !isBegun && lines.some(({ agent }) => agent === undefined);
+}
+
 /** Its run has ended: others go on. */
 export function leaveLines(
   turn: Turn,

@@ -105,6 +105,38 @@ test("one that waits is cancelled without those behind it losing their place, an
   expect((await completion).body.choices[0].message.content).toBe("Answer to h");
 });
 
+test("in a conversation where a trigger's work waits in line people are answered at once, and the work follows", async () => {
+  const one = await agentWith({}, "file");
+  const other = await agentWith({}, "file");
+  gated("s", "u", "v");
+  const s = await launched(other, "s");
+  await expect.poll(() => begun).toEqual(["s"]);
+  const t = await launched(one, "t");
+  const { conversation_key: conversation } = (await desk.host.call("GET", `/v2/runs/${t.run}`))
+    .body;
+  const speak = (input: string) =>
+    desk.host.call("POST", `/v2/agents/${one}/runs`, {
+      ...{ input, conversation_key: conversation, mode: "background" },
+      on_busy: input === "u" ? "reject" : "enqueue",
+    });
+  const u = await speak("u");
+  expect([u.status, await statusOf(t.run)]).toEqual([202, "queued"]);
+  const v = await speak("v");
+  await expect.poll(() => begun).toEqual(["s", "u"]);
+  // Its place comes while somebody is answered.
+  gates.get("s")?.open();
+  await until(s.run, "completed");
+  gates.get("u")?.open();
+  await until(u.body.id, "completed");
+
+  await until(t.run, "completed");
+  gates.get("v")?.open();
+  await until(v.body.id, "completed");
+  expect(begun).toEqual(["s", "u", "t", "v"]);
+  const { tables } = desk.host.system;
+  await expect.poll(() => tables.counter(desk.host.tenant, "line.autonomous")).toBe(0);
+});
+
 test("one that is resumed, and one that is forked, wait in the line too, and do again what they were to do", async () => {
   const agent = await agentWith({ constraints: { concurrency: 1 } });
   gated("p", "q");
