@@ -3,7 +3,6 @@
 
 import { askKind } from "../actors/channels/session-ask.ts";
 import { messageSpan } from "../actors/trace/message-span.ts";
-import { spansOfRun } from "../actors/trace/run-spans.ts";
 import { isBegunHere, isSampled, traceOfRun } from "../actors/trace/trace-context.ts";
 import { toldOfRun } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
@@ -11,8 +10,7 @@ import type { System } from "../runtime/system.ts";
 import type { Config } from "./config.ts";
 import { createEgress } from "./egress.ts";
 import type { EngineLines } from "./engine-lines.ts";
-import { firstOfLog } from "./http/services/run-log.ts";
-import { originOf } from "./http/services/run-origin.ts";
+import { readSpans } from "./http/services/run-spans.ts";
 import { createExporter, headersOf, type ReadSpans } from "./telemetry/otlp/exporter.ts";
 
 /** What it is put together from. */
@@ -47,9 +45,7 @@ export function spansReader(system: Pick<System, "run" | "log">, samplePercent: 
     const trace = traceOfRun(tenant, row.id, row.trace);
     if (!isSampled(trace.traceId, samplePercent)) return null;
     if (row.endedAt === null) return "later";
-    const { entries } = await firstOfLog(system, row);
-    const origin = await originOf(system, tenant, row);
-    const spans = spansOfRun(row, entries, { tenant, content: false, told: toldOfRun, origin });
+    const { spans } = await readSpans(system, row, { tenant, content: false, told: toldOfRun });
     // A message's own span goes out with what hands it over, so that its parts hang below something.
     const isFirst = isBegunHere(trace) && row.kind === askKind;
     return isFirst ? [messageSpan(trace, spans), ...spans] : spans;

@@ -190,7 +190,7 @@ export const workerHost: WorkerHost<HostConfig> = {
     };
   },
   runBegun: (ports, tenant, run) => (ports as Told).runs?.begun(tenant, run),
-  runEnded: (ports, tenant, run) => (ports as Told).runs?.ended(tenant, run),
+  runEnded: (ports, tenant, run, end) => (ports as Told).runs?.ended(tenant, run, end),
   noted: (ports, name, value) => (ports as Told).figures?.note(name, value),
 };
 

@@ -21,6 +21,7 @@ import { guardrails } from "./questions/guardrails.ts";
 import { idleTriggers } from "./questions/idle-triggers.ts";
 import { indexIngest, indexSearch } from "./questions/index-search.ts";
 import { ingest } from "./questions/ingest.ts";
+import { keptTraces } from "./questions/kept-traces.ts";
 import { kill } from "./questions/kill.ts";
 import { limitedCalls } from "./questions/limited-calls.ts";
 import { memory } from "./questions/memory.ts";
@@ -59,6 +60,7 @@ const questions: readonly Question[] = [
   chatThroughput,
   chatLatency,
   limitedCalls,
+  keptTraces,
   chatFairness,
   chatEmbedding,
   chatTenants,

@@ -51,6 +51,8 @@ interface Tool {
 export const runSpansLimits = {
   /** Spans that are shown of one trace. */
   spansMax: 5_000,
+  /** Entries of a log that are looked at together: some ms. */
+  entriesAtOnce: 200,
 } as const;
 
 const TOOL_NAME = /^[\w.-]{1,64}$/;
@@ -61,17 +63,33 @@ const TOOL_STEP = /^tool:([\w.#-]+)$/;
 /** Within a key of what a call needed: its approval, its token, its task elsewhere. */
 const WITHIN_TOOL = /(?:^|:)tool:([\w.#-]+)/;
 
-/** The spans in their order. `entries` is the whole log. */
+/** The spans in their order, all at once. `entries` is the whole log. */
 export function spansOfRun(
   row: RunRow,
   entries: readonly LogEntry[],
   options: TraceOptions,
 ): readonly Span[] {
+  const parts = spansInParts(row, entries, options);
+  for (;;) {
+    const { done, value } = parts.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same a part at a time, so that who waits beside is not held up by a long one. */
+export function* spansInParts(
+  row: RunRow,
+  entries: readonly LogEntry[],
+  options: TraceOptions,
+): Generator<void, readonly Span[]> {
   const trace = traceOfRun(options.tenant, row.id, row.trace);
   const builder = new Builder(row, options, trace);
   // What a fork has taken over was done by another run, whose trace has it.
   const own = entries.findLastIndex(({ type, run }) => type === "forked" && run === row.id) + 1;
-  for (const [at, entry] of entries.entries()) builder.take(entry, at < own);
+  for (const [at, entry] of entries.entries()) {
+    builder.take(entry, at < own);
+    if (at % runSpansLimits.entriesAtOnce === runSpansLimits.entriesAtOnce - 1) yield;
+  }
   return inOrder(builder.spans());
 }
 

@@ -1,12 +1,15 @@
 // Tells main which root runs have begun and ended on an engine, for who exports them or writes their logs. A run
 // waits for nothing here: what comes faster than it can be told is counted and left out.
 
+import type { RunEnd } from "../../runtime/runs/run-end.ts";
 import type { HostLine } from "../../runtime/threads/host.ts";
 
 /** A root run. */
 export interface EndedRun {
   readonly tenant: string;
   readonly run: string;
+  /** How it ended, where that is told. */
+  readonly end?: RunEnd;
 }
 
 /** What is told at once. */
@@ -28,7 +31,7 @@ export interface RunTeller {
   /** Called for each root run when it begins. */
   begun(tenant: string, run: string): void;
   /** Called for each when it ends, just before that is committed. */
-  ended(tenant: string, run: string): void;
+  ended(tenant: string, run: string, end?: RunEnd): void;
 }
 
 /** Makes it. @param tellsBegun whether somebody wants to know of beginnings. */
@@ -52,6 +55,6 @@ export function tellRuns(line: Pick<HostLine, "send">, tellsBegun: boolean): Run
     begun: (tenant, run) => {
       if (tellsBegun) put(begun, { tenant, run });
     },
-    ended: (tenant, run) => put(runs, { tenant, run }),
+    ended: (tenant, run, end) => put(runs, { tenant, run, ...(end && { end }) }),
   };
 }

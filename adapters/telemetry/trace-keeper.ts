@@ -2,14 +2,13 @@
 // a sample and all that failed or were slow, and keeps what a tenant may have. Runs never wait for it: what comes
 // faster than it can be read is counted and left out.
 
-import { spansOfRun } from "../../actors/trace/run-spans.ts";
 import { type StoredTrace, traceCounters, traceTables } from "../../actors/trace/stored-trace.ts";
 import { isSampled, traceOfRun } from "../../actors/trace/trace-context.ts";
 import { toErrorData, toldOfRun } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
+import type { RunEnd } from "../../runtime/runs/run-end.ts";
 import type { RunRow, System, TableWrite } from "../../runtime/system.ts";
-import { firstOfLog } from "../http/services/run-log.ts";
-import { originOf } from "../http/services/run-origin.ts";
+import { readSpans } from "../http/services/run-spans.ts";
 import type { EndedBatch, EndedRun } from "./ended-runs.ts";
 import { removalOf, rowsOf } from "./trace-rows.ts";
 import { TraceSiblings } from "./trace-siblings.ts";
@@ -28,16 +27,18 @@ export interface TraceSettings {
 
 /** Limits of the work. */
 export const traceKeeperLimits = {
-  /** Runs that wait to be read. */
+  /** Runs that wait to be read, and as many that failed or were slow. */
   queueMax: 5_000,
   /** An end is told before it is committed, and read after so long, ms; so often again. */
   settleMs: 1_000,
   readsMax: 5,
-  /** So many runs are read in each stretch of so long, ms. */
-  everyMs: 250,
-  atOnce: 50,
+  /** So many runs are read in each stretch of so long, ms: they share a commit and its flush. */
+  everyMs: 1_000,
+  atOnce: 200,
+  /** At least so many, however much else the thread has to do. */
+  atOnceBusy: 5,
   /** Beyond so many the rest waits for the next stretch: nobody waits long behind them at the storage. */
-  batchBytes: 1_048_576,
+  batchBytes: 2_097_152,
   /** Rows that are removed at once. */
   trimAtOnce: 100,
   /** Rows beyond a limit that go with those that are: the next ones find room. */
@@ -57,6 +58,8 @@ export interface TraceKeeperOptions {
   readonly log: Log;
   readonly nowMs?: () => number;
   readonly limits?: Partial<Limits>;
+  /** How busy the thread was since the last call, 0 to 1. */
+  readonly busy?: () => number;
 }
 
 /** What it has done since the start, in runs. */
@@ -82,12 +85,28 @@ export function createTraceKeeper(options: TraceKeeperOptions): TraceKeeper {
   return new Keeper(options);
 }
 
+/** How busy this thread is. */
+function loopUse(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    return utilization;
+  };
+}
+
+/** Of a run what says which trace it is of. */
+type TraceOf = Pick<RunRow, "id"> & { readonly trace?: string | undefined };
+
 /** Writes of a tenant's runs, by run. */
 type Batch = Map<string, readonly TableWrite[]>;
 
 interface Waiting extends EndedRun {
   readonly fromMs: number;
   readonly reads: number;
+  /** It is known that it is kept. */
+  readonly isChosen: boolean;
 }
 
 class Keeper implements TraceKeeper {
@@ -95,6 +114,9 @@ class Keeper implements TraceKeeper {
   readonly #limits: Limits;
   readonly #nowMs: () => number;
   readonly #queue: Waiting[] = [];
+  /** Those that failed or were slow: read first, and however busy the thread is. */
+  readonly #first: Waiting[] = [];
+  readonly #busy: () => number;
   readonly #siblings = new TraceSiblings();
   #kept = 0;
   #notSampled = 0;
@@ -110,12 +132,17 @@ class Keeper implements TraceKeeper {
     this.#options = options;
     this.#limits = { ...traceKeeperLimits, ...options.limits };
     this.#nowMs = options.nowMs ?? Date.now;
+    this.#busy = options.busy ?? loopUse();
   }
 
   take({ runs, dropped }: EndedBatch): void {
     if (dropped > 0) this.#leaveOut(dropped, "POOL_FULL");
     const fromMs = this.#nowMs() + this.#limits.settleMs;
-    for (const { tenant, run } of runs) this.#put({ tenant, run, fromMs, reads: 0 });
+    for (const { tenant, run, end } of runs) {
+      const one = { tenant, run, fromMs, reads: 0, isChosen: end !== undefined };
+      if (end === undefined) this.#put(this.#queue, one);
+      else this.#choose(one, { id: run, trace: end.trace }, this.#isTelling(end));
+    }
     this.#wake();
   }
 
@@ -129,13 +156,25 @@ class Keeper implements TraceKeeper {
     await this.#working;
   }
 
-  #put(one: Waiting): void {
-    if (this.#queue.length < this.#limits.queueMax) this.#queue.push(one);
+  #put(queue: Waiting[], one: Waiting): void {
+    if (queue.length < this.#limits.queueMax) queue.push(one);
     else this.#leaveOut(1, "POOL_FULL");
   }
 
+  /** Of an end that was told in full nothing has to be read to know whether it is wanted. */
+  #choose(one: Waiting, of: TraceOf, isTelling: boolean): void {
+    if (this.#isKept(one.tenant, of, isTelling))
+      this.#put(isTelling ? this.#first : this.#queue, one);
+    else this.#notSampled += 1;
+  }
+
+  #isTelling({ status, tookMs }: Pick<RunEnd, "tookMs"> & { readonly status: string }): boolean {
+    return status !== "completed" || tookMs >= this.#options.settings.slowMs;
+  }
+
   #wake(): void {
-    if (this.#timer !== undefined || this.#isStopped || this.#queue.length === 0) return;
+    if (this.#timer !== undefined || this.#isStopped) return;
+    if (this.#queue.length + this.#first.length === 0) return;
     this.#timer = setTimeout(() => {
       this.#working = this.#work()
         .catch((error: unknown) => {
@@ -150,13 +189,14 @@ class Keeper implements TraceKeeper {
   }
 
   async #work(): Promise<void> {
-    const { atOnce, batchBytes } = this.#limits;
+    const { atOnce, atOnceBusy, batchBytes } = this.#limits;
+    const free = 1 - this.#busy();
+    const most = Math.max(atOnceBusy, Math.floor(atOnce * free * free));
     const batches = new Map<string, Batch>();
     let bytes = 0;
     for (let read = 0; read < atOnce && bytes < batchBytes && !this.#isStopped; read += 1) {
-      const next = this.#queue[0];
-      if (next === undefined || next.fromMs > this.#nowMs()) break;
-      this.#queue.shift();
+      const next = this.#due(this.#first) ?? (read < most ? this.#due(this.#queue) : undefined);
+      if (next === undefined) break;
       const { tenant, run } = next;
       const batch = batches.get(tenant) ?? new Map();
       batches.set(tenant, batch);
@@ -178,31 +218,36 @@ class Keeper implements TraceKeeper {
     this.#tell();
   }
 
+  #due(queue: Waiting[]): Waiting | undefined {
+    const [next] = queue;
+    return next === undefined || next.fromMs > this.#nowMs() ? undefined : queue.shift();
+  }
+
   /** What is kept of a run; null where nothing is, or it is read again; a text says why it is left out. */
-  async #read({ tenant, run, reads }: Waiting): Promise<ReturnType<typeof rowsOf> | string | null> {
-    const { system, settings } = this.#options;
+  async #read(waiting: Waiting): Promise<ReturnType<typeof rowsOf> | string | null> {
+    const { system } = this.#options;
+    const { tenant, run, reads } = waiting;
     const row = await system.run(tenant, run);
     if (row === undefined) return "NOT_FOUND";
     if (row.endedAt === null) {
       const { settleMs, readsMax } = this.#limits;
       if (reads + 1 >= readsMax) return "DEADLINE";
-      this.#put({ tenant, run, reads: reads + 1, fromMs: this.#nowMs() + settleMs });
+      this.#put(this.#queue, { ...waiting, reads: reads + 1, fromMs: this.#nowMs() + settleMs });
       return null;
     }
-    const isSlow = row.endedAt - row.startedAt >= settings.slowMs;
-    if (!this.#isKept(tenant, row, isSlow || row.status !== "completed")) {
+    const { status } = row;
+    const tookMs = row.endedAt - row.startedAt;
+    if (!waiting.isChosen && !this.#isKept(tenant, row, this.#isTelling({ status, tookMs }))) {
       this.#notSampled += 1;
       return null;
     }
     // An engine tells of an end again when its commit was refused and repaired.
     if ((await system.tables.get(tenant, traceTables.traces, run)) !== undefined) return null;
-    const { entries, isCut } = await firstOfLog(system, row);
-    const origin = await originOf(system, tenant, row);
-    const spans = spansOfRun(row, entries, { tenant, content: false, told: toldOfRun, origin });
-    return rowsOf({ tenant, row, spans, isCut });
+    const options = { tenant, content: false, told: toldOfRun };
+    return rowsOf({ tenant, row, ...(await readSpans(system, row, options)) });
   }
 
-  #isKept(tenant: string, { id: run, trace }: RunRow, isTelling: boolean): boolean {
+  #isKept(tenant: string, { id: run, trace }: TraceOf, isTelling: boolean): boolean {
     const { traceId } = traceOfRun(tenant, run, trace);
     if (isSampled(traceId, this.#options.settings.samplePercent)) return true;
     // A trace of its own has no other run.
@@ -214,7 +259,8 @@ class Keeper implements TraceKeeper {
     }
     for (const passed of this.#siblings.want(place)) {
       this.#notSampled -= 1;
-      this.#put({ ...passed, fromMs: this.#nowMs(), reads: 0 });
+      const fromMs = this.#nowMs() + this.#limits.settleMs;
+      this.#put(this.#first, { ...passed, fromMs, reads: 0, isChosen: true });
     }
     return true;
   }

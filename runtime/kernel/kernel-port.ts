@@ -7,6 +7,7 @@ import type { Address } from "../address.ts";
 import type { Clock } from "../clock.ts";
 import type { RandomBytes } from "../id.ts";
 import type { DoorItem, PeerItem, WorkerItem } from "../message.ts";
+import type { RunEnd } from "../runs/run-end.ts";
 import type { Look, Seen } from "../shared/look.ts";
 import type { HistogramData } from "../shared/metrics.ts";
 import type { WeightOf } from "../shared/tenant-weights.ts";
@@ -44,7 +45,7 @@ export interface KernelOptions {
   /** Told of each root run when it begins to work, also when it is taken up again. Must not throw. */
   readonly runBegun?: ((tenant: string, run: string) => void) | undefined;
   /** Told of each root run when it ends, before that is committed. Must not throw. */
-  readonly runEnded?: ((tenant: string, run: string) => void) | undefined;
+  readonly runEnded?: ((tenant: string, run: string, end: RunEnd) => void) | undefined;
   /** Told what turns note (`Turn.note`). Must not throw. */
   readonly noted?: ((name: string, value: number) => void) | undefined;
 }

@@ -19,6 +19,7 @@ import { LogChunks } from "./log-chunks.ts";
 import { type LogEntry, MAY_WAIT } from "./log-entry.ts";
 import { Posted } from "./posted.ts";
 import { type ChildSeed, Run, type TreeOfRun } from "./run.ts";
+import { runEndOf } from "./run-end.ts";
 import { restoreEntry } from "./run-restore.ts";
 import type { StoredRun } from "./run-row.ts";
 import type { LiveText, Viewer } from "./viewer.ts";
@@ -365,7 +366,8 @@ export class RunTree implements Saver, TreeOfRun {
     this.save();
     const message = { type: "run-ended", run: root.id, kind: root.definition.kind, outcome };
     this.engine.metrics.count("runsEnded");
-    this.engine.options.runEnded?.(this.tenant, root.id);
+    const { clock, runEnded } = this.engine.options;
+    runEnded?.(this.tenant, root.id, runEndOf(this.row, outcome, clock.now()));
     const { trace } = this.row;
     this.post({ to: parent, from: root.address, message, deadlineMs: 0, system: true, trace });
   }

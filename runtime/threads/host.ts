@@ -3,6 +3,7 @@
 
 import type { Definition } from "../actor.ts";
 import type { Log } from "../log.ts";
+import type { RunEnd } from "../runs/run-end.ts";
 import type { Bulk } from "../store/bulk.ts";
 import type { Reader } from "../store/store.ts";
 import type { Compute } from "./compute-port.ts";
@@ -47,7 +48,7 @@ export interface WorkerHost<Config = unknown> {
    * Told of each root run when it ends, before that is committed, with what `createPorts` gave. It must
    * return at once and not throw. Default: nobody is told.
    */
-  runEnded?(ports: unknown, tenant: string, run: string): void;
+  runEnded?(ports: unknown, tenant: string, run: string, end: RunEnd): void;
   /**
    * Told what turns note (`Turn.note`), with what `createPorts` gave. It must return at once and not throw.
    * Default: nobody is told.

@@ -176,7 +176,8 @@ const filesMax: Readonly<Record<string, number>> = {
   runtime: 20,
   "runtime/door": 12,
   "runtime/kernel": 45,
-  "runtime/runs": 31,
+  // With how a run has ended, for who is told of it.
+  "runtime/runs": 32,
   "runtime/shared": 24,
   // What a storage thread counts of each tenant as it writes, and whose a row is.
   "runtime/store": 53,

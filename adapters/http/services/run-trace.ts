@@ -3,7 +3,7 @@
 
 import { messageSpan } from "../../../actors/trace/message-span.ts";
 import { mostTelling } from "../../../actors/trace/most-telling.ts";
-import { runSpansLimits, spansOfRun, type TraceOptions } from "../../../actors/trace/run-spans.ts";
+import { runSpansLimits, type TraceOptions } from "../../../actors/trace/run-spans.ts";
 import type { Span } from "../../../actors/trace/span.ts";
 import { inOrder } from "../../../actors/trace/span-order.ts";
 import {
@@ -14,15 +14,13 @@ import {
 } from "../../../actors/trace/trace-context.ts";
 import { idsFrom } from "../../../runtime/id.ts";
 import type { RunRow, System } from "../../../runtime/system.ts";
-import { type FirstOfLog, firstOfLog } from "./run-log.ts";
-import { originOf } from "./run-origin.ts";
+import { readSpans } from "./run-spans.ts";
 
 /** Runs of one trace that are shown together. */
 const RUNS_MAX = 20;
 /** Rows that are looked at for them around the run's beginning, and as many around its end. */
 const ROWS_MAX = 1_000;
 const ROWS_AT_ONCE = 200;
-const NO_LOG: FirstOfLog = { entries: [], isCut: false };
 /** How long before a run what caused it may have begun, and how long after it what it causes, ms. */
 const BEFORE_MS = 5_000;
 const AFTER_MS = 30_000;
@@ -52,11 +50,9 @@ export async function traceOf(source: TraceSource, row: RunRow): Promise<RunTrac
   let isLogCut = false;
   // In the order of their ids, which is the same whichever of them is asked for.
   for (const one of [row, ...others.slice(0, RUNS_MAX)].sort((a, b) => (a.id < b.id ? -1 : 1))) {
-    const reading = firstOfLog(source.system, one);
     // Another is kept as long as the run that is asked for, or trimmed before it.
-    const { entries, isCut } = await (one === row ? reading : reading.catch(() => NO_LOG));
-    const origin = await originOf(source.system, source.tenant, one);
-    spans.push(...spansOfRun(one, entries, { ...source, origin }));
+    const { spans: own, isCut } = await readSpans(source.system, one, source, one !== row);
+    spans.push(...own);
     isLogCut ||= isCut;
   }
   const isHere = isBegunHere(context);

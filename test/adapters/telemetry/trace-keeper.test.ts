@@ -21,6 +21,7 @@ let keeper: TraceKeeper;
 let rows: Map<string, unknown>;
 let counters: Record<string, number>;
 let nowMs: number;
+let busy = 0;
 let runs: Map<string, Partial<RunRow>>;
 let told: string[];
 let logOf: (row: RunRow) => readonly unknown[];
@@ -29,6 +30,7 @@ afterEach(() => keeper.stop());
 function keep(settings: Partial<TraceSettings> = {}, limits: object = {}): void {
   [rows, counters, runs, told] = [new Map(), {}, new Map(), []];
   nowMs = NOW_MS;
+  busy = 0;
   logOf = (row) => [{ type: "end", run: row.id, outcome: { status: "completed" } }];
   const tables = {
     get: async (_: string, table: string, id: string) => rows.get(`${table}/${id}`),
@@ -58,7 +60,7 @@ function keep(settings: Partial<TraceSettings> = {}, limits: object = {}): void 
   } as unknown as Pick<System, "run" | "log" | "tables">;
   const log = { write: (_: unknown, message: string) => void told.push(message) };
   keeper = createTraceKeeper({
-    ...{ settings: { ...all, ...settings }, system, log, nowMs: () => nowMs },
+    ...{ settings: { ...all, ...settings }, system, log, nowMs: () => nowMs, busy: () => busy },
     limits: { settleMs: 0, everyMs: 1, ...limits },
   });
 }
@@ -258,4 +260,26 @@ test("neither what a tool says of its failure nor a name that a model made up is
   const named = { name: "execute_tool unknown", error: null };
   expect(spans[1]).toMatchObject({ ...named, attributes: { "error.type": "NOT_FOUND" } });
   expect(JSON.stringify([...rows])).not.toContain("Secret?");
+});
+
+test("what is told of an end decides before anything is read, and a busy thread reads what failed first", async () => {
+  keep({ samplePercent: 0 });
+  const of = (at: number, status: "completed" | "failed", tookMs = 5) => ({
+    ...{ tenant: "tn_1", run: idOf(at), end: { status, tookMs } },
+  });
+  keeper.take({ runs: [of(1, "completed")], dropped: 0 });
+  expect(keeper.figures()).toEqual({ kept: 0, notSampled: 1, leftOut: 0 });
+
+  keep({}, { atOnce: 40, atOnceBusy: 2, everyMs: 5 });
+  busy = 1;
+  const all = Array.from({ length: 30 }, (_, at) => of(at + 1, at < 20 ? "completed" : "failed"));
+  for (const { run: id, end } of all) run(Number(id.slice(3, 13)), { status: end.status });
+  keeper.take({ runs: [...all, of(99, "completed", 10_000)], dropped: 0 });
+  await expect.poll(() => keeper.figures().kept).toBeGreaterThan(0);
+
+  const first = kept_().map(({ status }) => status);
+  expect(first.slice(0, 10)).toEqual(Array(10).fill("failed"));
+  expect(first.length).toBeLessThan(30);
+  busy = 0;
+  await expect.poll(() => keeper.figures()).toEqual({ kept: 30, notSampled: 0, leftOut: 1 });
 });
