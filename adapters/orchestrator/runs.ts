@@ -1,5 +1,6 @@
 // Runs that nobody waits for: begun by `start`, or by triggers, and cancelled with a stop.
 
+import { setTimeout } from "node:timers/promises";
 import type { AgentRow } from "../../actors/records/agent-version.ts";
 import type { OrchestratedRow } from "../../actors/records/orchestrated.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
@@ -9,6 +10,9 @@ import type { OrchestratorParts, StartedRun } from "./port.ts";
 
 /** Until it is on disk. */
 const LAUNCH_MS = 60_000;
+/** How often, and each how many ms, a run that is about to begin is looked for. */
+const BEGINNING_LOOKS = 50;
+const BEGINNING_LOOK_MS = 100;
 const STOPPED = "its agent was stopped";
 
 /** Begins one; under a key once. */
@@ -43,11 +47,7 @@ export async function cancelRuns(
   state: OrchestratedRow,
 ): Promise<readonly string[]> {
   const working = await Promise.all(
-    state.triggers.map(async ({ id }) => {
-      const view = await triggers.view(tenant, id);
-      if (view.working === null) return null;
-      return (await triggers.occurrence(tenant, id, view.working).catch(gone))?.run ?? null;
-    }),
+    state.triggers.map(({ id }) => workOf(triggers, { tenant, trigger: id })),
   );
   const cancelled: string[] = [];
   for (const run of [...working, ...state.runs]) {
@@ -60,6 +60,21 @@ export async function cancelRuns(
     }
   }
   return cancelled;
+}
+
+/** The run that a trigger has at work; one that is about to begin is waited for, as its name is not known yet. */
+async function workOf(
+  triggers: OrchestratorParts["triggers"],
+  { tenant, trigger }: { readonly tenant: string; readonly trigger: string },
+): Promise<string | null> {
+  for (let look = 0; look < BEGINNING_LOOKS; look += 1) {
+    if (look > 0) await setTimeout(BEGINNING_LOOK_MS);
+    const { working } = await triggers.view(tenant, trigger);
+    if (working === null) return null;
+    const row = await triggers.occurrence(tenant, trigger, working).catch(gone);
+    if (row?.run != null) return row.run;
+  }
+  return null;
 }
 
 /** It has ended by itself. */

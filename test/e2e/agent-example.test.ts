@@ -43,7 +43,7 @@ tools:
   - { name: ollama, base_url: "${provider.openaiUrl}", api_key: "$\u007bOPENAI_API_KEY}" }
 `,
     env: {
-      AGENT_ORCH_LOG_LEVEL: "info",
+      ...{ AGENT_ORCH_LOG_LEVEL: "info", MAX_AGENTS: "1", DEFAULT_AGENT_TIMEOUT: "2" },
       ...{ CLIENT_ID: "acme", TROUPE_AGENTS: join(folder, "config"), TROUPE_WORKERS: "1" },
       TROUPE_LOG_FILE: join(logs, "agent_orchestrator.log"),
       TROUPE_AGENT_LOGS: join(logs, "agents"),
@@ -188,6 +188,37 @@ test("writes need the permission and the path, and what reaches other machines i
   expect(readFileSync(within, "utf8")).toBe("written");
   expect(readFileSync(secret, "utf8")).toBe("not for it");
   expect(() => readFileSync(join(data, "incoming/no.txt"))).toThrow("ENOENT");
+});
+
+test("of what is begun as many work at once as MAX_AGENTS says, as long as DEFAULT_AGENT_TIMEOUT, until they are stopped", async () => {
+  const made = async (name: string): Promise<string> =>
+    (await product.call("POST", PATH, { name, model: "llama2" })).body.id;
+  const [slow, next, last] = [await made("Slow"), await made("Next"), await made("Last")];
+  const begin = async (id: string): Promise<string> =>
+    (await product.call("POST", `${PATH}/${id}/start`, { input: "Go." })).body.run.id;
+  const runOf = (id: string): Promise<Json> => get(`/v2/runs/${id}`);
+  product.provider.otherwise({ text: "It begins", hang: "after-head" });
+  const [first, second, third] = [await begin(slow), await begin(next), await begin(last)];
+  await product.provider.until(() => true);
+  expect([(await runOf(second)).status, (await runOf(third)).status]).toEqual(["queued", "queued"]);
+
+  const stopped = await product.call("POST", `${PATH}/${last}/stop`);
+  expect(stopped.body).toMatchObject({ status: "stopped", cancelled_runs: [third] });
+  expect((await runOf(third)).status).toBe("cancelled");
+  const expired = await until(
+    () => runOf(first),
+    ({ status }) => status !== "running",
+  );
+  expect(expired).toMatchObject({
+    status: "expired",
+    error: { details: { limit: "max_runtime", value: 2 } },
+  });
+  await until(
+    () => runOf(second),
+    ({ status }) => status === "running",
+  );
+  const { body } = await product.call("POST", `${PATH}/${next}/stop`);
+  expect(body.cancelled_runs).toEqual([second]);
 });
 
 test("each request that document 003 lists is answered as it says", async () => {

@@ -181,6 +181,29 @@ test("a renamed file is the same agent, a folder that is a link is followed, and
   await expect.poll(async () => (await list()).data[0].description, within).toBe("Back.");
 });
 
+test("another tenant sees neither the agents nor what is wrong with files, and reaches none", async () => {
+  put("mine.yaml", "name: Mine\ntriggers:\n  - { type: schedule, every: 3600 }\n");
+  put("wrong.yaml", "nome: x\n");
+  await keep();
+  const [{ id }] = (await list()).data;
+  const { host } = desk;
+  const { otherKey: key } = host;
+  const theirs = async (method: string, path: string, body?: object) =>
+    await host.call(method, path, body, { key });
+
+  expect((await theirs("GET", PATH)).body).toMatchObject({ data: [], problems: [] });
+  const answers = [
+    await theirs("GET", `${PATH}/${id}`),
+    await theirs("PUT", `${PATH}/${id}`, { name: "Taken" }),
+    await theirs("POST", `${PATH}/${id}/start`, { input: "Go." }),
+    await theirs("POST", `${PATH}/${id}/stop`),
+    await theirs("GET", `${PATH}/${id}/logs`),
+    await theirs("DELETE", `${PATH}/${id}`),
+  ];
+  expect(answers.map(({ status }) => status)).toEqual([404, 404, 404, 404, 404, 404]);
+  expect(await running()).toEqual(["mine.yaml Mine"]);
+});
+
 test("values of variables are in no refusal, and those that are secrets stand where nobody reads them", async () => {
   const secret = "hush-4711-hush";
   put(
