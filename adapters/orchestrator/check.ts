@@ -4,6 +4,7 @@ import { newSubAgent } from "../../actors/agent-change.ts";
 import type { OrchestratedInput } from "../../actors/records/orchestrated.ts";
 import { triggerKind } from "../../actors/records/trigger.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import type { Tables } from "../../runtime/system.ts";
 import { triggerRules } from "../http/resources/trigger-rules.ts";
 import { checkSubAgent } from "../http/services/agent-checks.ts";
 import { withSubSkillIds } from "../http/services/skill-names.ts";
@@ -11,16 +12,28 @@ import { loadValidator, validate } from "../http/validate.ts";
 import { placedUnder, triggerNames, triggerOf } from "./mapping.ts";
 import type { OrchestratorParts } from "./port.ts";
 
-/** Any id of a sub-agent: it is not there yet. */
+/** Any ids of an agent and a sub-agent that are not there yet. */
 const someSubAgent = "sa_0";
+const someAgent = "ag_0";
 const HIDDEN = "***";
 
-/** @throws with the pointer in what was said. */
+/** Tables in which that one is there. */
+const withSomeAgent = (tables: Tables): Tables => ({
+  get: async (tenant, table, id) =>
+    id === someAgent ? { id, value: {}, revision: "" } : await tables.get(tenant, table, id),
+  list: (...args) => tables.list(...args),
+  counter: (...args) => tables.counter(...args),
+  write: (...args) => tables.write(...args),
+});
+
+/** @param agent null: one that is about to be made. @throws with the pointer in what was said. */
 export async function checkParts(
-  { system: { tables }, folders }: Pick<OrchestratorParts, "system" | "folders">,
-  { tenant, agent }: { readonly tenant: string; readonly agent: string },
+  { system, folders }: Pick<OrchestratorParts, "system" | "folders">,
+  { tenant, agent: made }: { readonly tenant: string; readonly agent: string | null },
   said: OrchestratedInput,
 ): Promise<void> {
+  const agent = made ?? someAgent;
+  const tables = made === null ? withSomeAgent(system.tables) : system.tables;
   await loadValidator();
   const place = { tables, tenant, folders };
   const hasMemory = said.memory?.type === "vector_db";

@@ -84,15 +84,18 @@ async function settle(parts: FileParts, given: GivenFile, said: OrchestratedInpu
   const caller = callerIn(tenant);
   const hash = createHash("sha256").update(text).digest("hex");
   const mark = marks.get(file) ?? (await left(parts, given, said.name));
+  if (mark !== null && mark.tenant !== tenant && mark.isGone !== true) {
+    await releaseOne(parts, mark);
+  }
   const id = mark?.tenant === tenant ? mark.agent : null;
   const agent = id === null ? null : await found(parts, tenant, id);
   if (mark === null || agent === null) {
     const key = mark?.agent === null && mark.tenant === tenant ? mark.key : randomUUID();
     await put(parts, marks, { file, tenant, agent: null, key });
-    const made = await parts.orchestrator.create(
-      caller,
-      { said, source, status: said.status ?? "running" },
-      onceKey(key, ""),
+    const of = { said, source, status: said.status ?? "running" };
+    const made = await refusing(parts.orchestrator.create(caller, of, onceKey(key, "")), () =>
+      // Nothing is left of it: the next one is made under another key.
+      remove(parts, marks, file),
     );
     await put(parts, marks, { file, tenant, agent: made.row.agent.agent_key, key, hash });
     return;
@@ -109,6 +112,16 @@ async function settle(parts: FileParts, given: GivenFile, said: OrchestratedInpu
   if (mark.file !== file) await remove(parts, marks, mark.file);
 }
 
+/** @param refused is over before the refusal is thrown. */
+async function refusing<T>(work: Promise<T>, refused: () => Promise<void>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof RuntimeError) await refused();
+    throw error;
+  }
+}
+
 /** Stops the agents whose files are gone, or are another tenant's now. @returns the files. */
 export async function releaseGone(
   parts: FileParts,
@@ -118,12 +131,18 @@ export async function releaseGone(
   const released: string[] = [];
   for (const mark of [...marks.values()]) {
     if (mark.isGone === true || (mark.tenant === tenant && present.has(mark.file))) continue;
-    const agent = mark.agent ?? (await agentOf(parts, mark));
-    if (agent !== null) await parts.orchestrator.release(callerIn(mark.tenant), agent);
+    const agent = await releaseOne(parts, mark);
     await put(parts, marks, { ...mark, agent, isGone: true });
     released.push(mark.file);
   }
   return released;
+}
+
+/** @returns the agent. */
+async function releaseOne(parts: FileParts, mark: FileMark): Promise<string | null> {
+  const agent = mark.agent ?? (await agentOf(parts, mark));
+  if (agent !== null) await parts.orchestrator.release(callerIn(mark.tenant), agent);
+  return agent;
 }
 
 /** The agent of a file that was made and not marked: the server had ended. */
@@ -147,10 +166,11 @@ async function left(
   { tenant, present, marks }: GivenFile,
   name: string,
 ): Promise<FileMark | null> {
-  for (const mark of marks.values()) {
+  for (const mark of [...marks.values()]) {
     if (mark.agent === null || mark.tenant !== tenant || present.has(mark.file)) continue;
     const agent = await found(parts, tenant, mark.agent);
-    if (agent?.row.agent.name === name) return mark;
+    if (agent === null) await remove(parts, marks, mark.file);
+    else if (agent.row.agent.name === name) return mark;
   }
   return null;
 }

@@ -84,6 +84,7 @@ class KeptAgents implements Orchestrator {
     const { tenant } = caller;
     const { agents } = this.#parts;
     const input = await inputOf(this.#parts, tenant, of.said);
+    await checkParts(this.#parts, { tenant, agent: null }, of.said);
     const { value } = await told(of.said, () =>
       agents.create(caller, input, key, of.source.origin),
     );

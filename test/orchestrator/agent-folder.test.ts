@@ -49,8 +49,11 @@ afterEach(async () => {
   // Of the next test there are no others' agents.
   (await keep({}, null))();
   expect(await running()).toEqual([]);
-  const { data } = (await desk.host.call("GET", `${PATH}?limit=100`)).body;
-  for (const { id } of data) await desk.host.call("DELETE", `${PATH}/${id}`);
+  for (const key of [undefined, desk.host.otherKey]) {
+    const as = key === undefined ? {} : { key };
+    const { data } = (await desk.host.call("GET", PATH, undefined, as)).body;
+    for (const { id } of data) await desk.host.call("DELETE", `${PATH}/${id}`, undefined, as);
+  }
 });
 
 const log: Log = {
@@ -59,12 +62,16 @@ const log: Log = {
   },
 } as never;
 
-async function keep(variables: Variables = {}, of: string | null = folder): Promise<() => void> {
+async function keep(
+  variables: Variables = {},
+  of: string | null = folder,
+  clientId: string | null = null,
+): Promise<() => void> {
   const { host, services } = desk;
   const { tables } = host.system;
   const orchestrator = await services.orchestrator();
   stop = await keepAgentFolder({
-    ...{ tables, orchestrator, log, folder: of, clientId: null, firstTenant: host.tenant },
+    ...{ tables, orchestrator, log, folder: of, clientId, firstTenant: host.tenant },
     variables: { CLIENT_ID: null, ...variables },
   });
   return stop;
@@ -179,6 +186,40 @@ test("a renamed file is the same agent, a folder that is a link is followed, and
   put("uno.yml", "name: One\ndescription: Back.\n");
   look();
   await expect.poll(async () => (await list()).data[0].description, within).toBe("Back.");
+});
+
+test("a new file that was refused is taken when it is put right, also in what was found last", async () => {
+  put("new.yaml", "name: New\ntriggers:\n  - { type: schedule, cron: often }\n");
+  await keep();
+  expect(await problems()).toMatchObject({
+    "new.yaml": expect.stringMatching(/^new\.yaml:3:29: /),
+  });
+  put("new.yaml", "name: New\ntriggers:\n  - { id: tr_1, type: schedule, every: 3600 }\n");
+  look();
+  const last = { "new.yaml": "new.yaml:3:11: This agent has no trigger tr_1." };
+  await expect.poll(problems, within).toEqual(last);
+  expect((await list()).data).toEqual([]);
+  put("new.yaml", "name: New\ntriggers:\n  - { type: schedule, every: 3600 }\n");
+  look();
+  await expect.poll(running, within).toEqual(["new.yaml New"]);
+});
+
+test("where CLIENT_ID names another tenant the agents are that one's, and the first one's are at rest", async () => {
+  put("mine.yaml", "name: Mine\n");
+  await keep();
+  const [{ id }] = (await list()).data;
+  stop();
+  const { host } = desk;
+  await keep({}, folder, "Other");
+
+  expect((await host.call("GET", `${PATH}/${id}`)).body).toMatchObject({
+    ...{ status: "stopped", file: null },
+  });
+  const theirs = (await host.call("GET", PATH, undefined, { key: host.otherKey })).body.data;
+  expect(theirs.map(({ name }: Json) => name)).toEqual(["Mine"]);
+  stop();
+  await keep({}, folder, "tn_nobody");
+  expect(lines.join("\n")).toContain("There is no tenant whose id or name is");
 });
 
 test("another tenant sees neither the agents nor what is wrong with files, and reaches none", async () => {
