@@ -146,8 +146,6 @@ test("a name belongs to the file that had it, also where another one stands befo
 
   put("m.yaml", "name: Other\n");
   look();
-  await expect.poll(running, within).toEqual(["m.yaml Other"]);
-  look();
   await expect.poll(running, within).toEqual(["a.yaml Mine", "m.yaml Other"]);
   const taken = '"An agent is as its file says.",{"file":"a.yaml"}';
   await expect.poll(() => lines.join("\n"), within).toContain(taken);
