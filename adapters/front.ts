@@ -312,6 +312,12 @@ function keepUp(options: FrontOptions, { services, keys, purse, agents }: KeptUp
   stops.push(
     afterStart(0, async () => (await import("./triggers/keeping.ts")).keepTriggers(keeping)),
   );
+  stops.push(
+    afterStart(USAGE_AFTER_MS, async () => {
+      await (await import("./front-line.ts")).tellLine(system, config.agents);
+      return () => undefined;
+    }),
+  );
   stops.push(keepTraces({ config, system, lines, keys, log }));
   if (config.telemetry.otlp.endpoint !== null) {
     const exporting = { config, system, lines, log, addSecret };

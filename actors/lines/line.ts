@@ -9,6 +9,8 @@ import { type Address, address, addressParts } from "../../runtime/address.ts";
 export type LineMessage =
   /** `most`: runs at once, as it is said now. */
   | { readonly type: "enter"; readonly run: string; readonly most: number }
+  /** So many may be at once from now on. */
+  | { readonly type: "most"; readonly most: number }
   /** Answered with LineView. */
   | { readonly type: "describe" }
   /** It has ended, or waits no more. */
@@ -67,7 +69,7 @@ export const lineActor = defineActor<LineState, LineMessage>({
   reads(message): Readonly<Record<string, ReadRequest>> {
     const next: ReadRequest = { type: "records", from: "w.", to: "w/", limit: PAGE };
     if (message.type === "describe") return {};
-    if (message.type === "enter") return { next };
+    if (message.type === "enter" || message.type === "most") return { next };
     if (message.type === "forget") {
       const { from = "w." } = message;
       return { next, page: { type: "records", from, to: "w/", limit: FORGOTTEN } };
@@ -79,6 +81,8 @@ export const lineActor = defineActor<LineState, LineMessage>({
     switch (message.type) {
       case "enter":
         return entered(state, message, turn);
+      case "most":
+        return changed(state, message, turn);
       case "describe":
         turn.reply({ running: state.running.length, waiting: state.waiting } satisfies LineView);
         return state;
@@ -106,6 +110,20 @@ function entered(
   turn.put(waiterKey(last), { run, to } satisfies Waiter);
   turn.put(placeKey(run), last);
   return { ...next, last, waiting: next.waiting + 1 };
+}
+
+/** Of an empty line whoever enters says it anyway. */
+function changed(
+  state: LineState,
+  message: LineMessage & { readonly type: "most" },
+  turn: Turn,
+): LineState {
+  if (turn.from === null) turn.reply(null);
+  if (state.waiting === 0) return state;
+  const next = letGo({ ...state, most: message.most }, turn, () => false);
+  const isMore = next.waiting > 0 && next.running.length < next.most;
+  if (isMore) turn.send(turn.self, message);
+  return next;
 }
 
 function left(state: LineState, run: string, turn: Turn): LineState {

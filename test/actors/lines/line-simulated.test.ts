@@ -149,6 +149,28 @@ test("what a tenant that is gone had in the line keeps nobody waiting", async ()
   expect(state).toMatchObject({ running, waiting: 0 });
 });
 
+test("a line that may let more go does so at once, however many wait", async () => {
+  const world: World = { order: [], working: new Set(), most: 0 };
+  const system: TestSystem = new TestSystem({
+    ...{ seed: 1, workers: 2, delayMs: 2, flushMs: 0, reads: "at once" as const },
+    definitions: [lineActor, holder, work] as never,
+    // Nothing of it ends.
+    portsFor: () => ({ clock: { after: () => undefined }, world }),
+  });
+  await system.start();
+  for (let number = 1; number <= 50; number += 1) {
+    const to = address({ kind: "holder", tenant, root: `cv_${number}` });
+    system.ask(to, { type: "start", number }).catch(() => undefined);
+    await system.schedule.advance(50);
+  }
+  expect(world.order).toHaveLength(MOST);
+
+  system.ask(line, { type: "most", most: 45 }).catch(() => undefined);
+  await system.schedule.advance(5_000);
+  // Those that are let go together may begin in any order.
+  expect(world.order.toSorted()).toEqual(Array.from({ length: 45 }, (_, at) => idOf(at + 1)));
+});
+
 test.each(["process", "power"] as const)(
   "a death of the %s at any write loses none, lets no more work than may, and leaves nobody in the line",
   async (kind) => {
