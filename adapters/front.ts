@@ -18,7 +18,7 @@ import { type FrontAgents, frontAgents } from "./front-agents.ts";
 import { createFrontAuth } from "./front-auth.ts";
 import { gatewaySettings, keepChannels, type Preparation } from "./front-channels.ts";
 import { createKnowledge } from "./front-knowledge.ts";
-import { createFrontLogs } from "./front-logs.ts";
+import { createFrontLogs, type FrontLogs } from "./front-logs.ts";
 import { createFrontMemories } from "./front-memory.ts";
 import { type LookAtProviders, listModels, lookAtProviders } from "./front-providers.ts";
 import { createFrontPurse, type FrontPurse } from "./front-purse.ts";
@@ -159,7 +159,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   let server: Server | undefined;
   const providers = lookAtProviders(config, options.providerMemory);
   const logs = createFrontLogs({ ...options, log: diary });
-  const metrics = metricsOf(options, services, providers, () => server?.connections() ?? 0);
+  const metrics = metricsOf(options, services, logs, providers, () => server?.connections() ?? 0);
   const builtin = config.providers.length === 0;
   const routes: Route[] = [
     ...proxyRoutes(services),
@@ -215,6 +215,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
 function metricsOf(
   { system, missed, guards, lines, genAi, figures, config }: FrontOptions,
   { gate, targetFigures: targets }: Services,
+  { dropped: logDropped }: FrontLogs,
   providers: LookAtProviders,
   connections: () => number,
 ): ReturnType<typeof createMetrics> {
@@ -230,6 +231,8 @@ function metricsOf(
     targets,
     work: figures,
     slots: async () => (await import("./front-line.ts")).lookAtLine(system, config.agents),
+    disk: async () => (await import("./front-disk.ts")).lookAtDisk(config.data),
+    logDropped,
   });
 }
 

@@ -32,6 +32,18 @@ export interface Scrape {
   readonly work: Pick<WorkFigures, "rows">;
   /** Null: not known just now. */
   readonly slots: Slots | null;
+  /** Null: not known just now. */
+  readonly disk: DiskFigures | null;
+  /** Lines that files of agents' logs did not take; undefined: there are none. */
+  readonly logDropped: number | undefined;
+}
+
+/** The disk that the data is on. */
+export interface DiskFigures {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  /** Bytes of the files of the two environments. */
+  readonly files: Readonly<Record<"hot" | "bulk", number>>;
 }
 
 /** The line of agents that work by themselves. */

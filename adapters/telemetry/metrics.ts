@@ -39,6 +39,10 @@ export interface MetricsSources {
   readonly work?: Scrape["work"];
   /** Who works by itself. Default: it is not known. */
   slots?(): Promise<Scrape["slots"]>;
+  /** The disk of the data. Default: it is not known. */
+  disk?(): Promise<Scrape["disk"]>;
+  /** Of the files of agents' logs. Default: there are none. */
+  logDropped?(): Scrape["logDropped"];
 }
 
 /** The text of one scrape. */
@@ -60,17 +64,19 @@ export function createMetrics(sources: MetricsSources): Metrics {
     text: async () => {
       registry ??= processRegistry();
       const slots = sources.slots?.().catch(() => null) ?? null;
-      const looks = [sources.inspect(), sources.providers(), registry, slots] as const;
-      const [system, providers, process, line] = await Promise.all(looks);
+      const room = sources.disk?.().catch(() => null) ?? null;
+      const looks = [sources.inspect(), sources.providers(), registry, slots, room] as const;
+      const [system, providers, process, line, disk] = await Promise.all(looks);
       const [connections, gate, missed] = [sources.connections(), sources.gate(), sources.missed()];
       const [reused, guards] = [sources.reused(), sources.guards?.() ?? []];
       const exported = sources.exported?.() ?? { sent: 0, dropped: 0, refused: 0 };
       const genAi = sources.genAi?.() ?? [];
       const targets = sources.targets?.() ?? null;
       const work = sources.work ?? { rows: () => [] };
-      const more = { genAi, targets, work, slots: line };
+      const more = { genAi, targets, work, slots: line, disk };
       const counts = { missed, guards, providers, reused, exported, ...more };
-      const scrape: Scrape = { system, connections, gate, ...counts };
+      const logDropped = sources.logDropped?.();
+      const scrape: Scrape = { system, connections, gate, ...counts, logDropped };
       const own = families.map((family) => textOf(family, scrape)).join("");
       return own + (await process.metrics());
     },

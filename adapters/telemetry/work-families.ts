@@ -1,5 +1,5 @@
-// The metrics of work that is not a model's: deliveries, triggers, scripts, engines, budgets, and the line of agents
-// that work by themselves.
+// The metrics of work that is not a model's: deliveries, triggers, scripts, engines, budgets, the line of agents
+// that work by themselves, and the disk.
 
 import type { NotedKind } from "../../actors/figures.ts";
 import type { HistogramData } from "../../runtime/shared/metrics.ts";
@@ -63,6 +63,7 @@ export function workFamilies(): readonly Family[] {
       "granted",
     ),
     ...slotFamilies(),
+    ...diskFamilies(),
   ];
 }
 
@@ -87,6 +88,36 @@ function slotFamilies(): readonly Family[] {
       "So many of them work at once (MAX_AGENTS).",
       [],
       ({ slots }) => (slots === null ? [] : [[[], slots.limit]]),
+    ),
+  ];
+}
+
+function diskFamilies(): readonly Family[] {
+  return [
+    family(
+      "gauge",
+      "troupe_storage_file_bytes",
+      "Size of the file of an environment; it has room for what comes, and does not shrink by itself.",
+      ["environment"],
+      ({ disk }) =>
+        Object.entries(disk?.files ?? {}).map(([name, bytes]): Sample => [[name], bytes]),
+    ),
+    family(
+      "gauge",
+      "troupe_data_disk_free_bytes",
+      "Room that is left on the disk of the data.",
+      [],
+      ({ disk }) => (disk === null ? [] : [[[], disk.freeBytes]]),
+    ),
+    family("gauge", "troupe_data_disk_bytes", "Size of the disk of the data.", [], ({ disk }) =>
+      disk === null ? [] : [[[], disk.totalBytes]],
+    ),
+    family(
+      "counter",
+      "troupe_agent_log_lines_dropped_total",
+      "Lines and runs that the log files of agents did not take: the disk was full, or too slow.",
+      [],
+      ({ logDropped }) => (logDropped === undefined ? [] : [[[], logDropped]]),
     ),
   ];
 }

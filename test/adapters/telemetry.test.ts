@@ -76,6 +76,8 @@ async function realText(): Promise<string> {
     genAi,
     work: work(),
     slots: () => Promise.resolve({ running: 2, waiting: 3, limit: 10 }),
+    disk: () => Promise.resolve({ freeBytes: 7, totalBytes: 9, files: { hot: 1, bulk: 2 } }),
+    logDropped: () => 0,
   });
   return await metrics.text();
 }

@@ -29,6 +29,8 @@ test("/metrics has turns, commits and lag of every worker, in few series without
   expect(has(/^troupe_turns_total\{worker="[01]",kind="conversation"\} [1-9]/)).toBe(true);
   expect(has(/^troupe_flush_seconds_count\{worker="[01]"\} [1-9]/)).toBe(true);
   expect(has(/^troupe_event_loop_lag_seconds\{thread="1",quantile="0.99"\} /)).toBe(true);
+  expect(has(/^troupe_storage_file_bytes\{environment="hot"\} [1-9]\d{4,}/)).toBe(true);
+  expect(has(/^troupe_data_disk_free_bytes [1-9]/)).toBe(true);
   expect(series.length).toBeLessThan(SERIES_MAX);
   expect(text).not.toMatch(/="(tn|cv|rn|ag)_/);
 });
