@@ -25,7 +25,9 @@ export function follow(before: TriggerState, record: TriggerInput, turn: Turn): 
 }
 
 /** The time of a trigger has come, or the clock was set back. */
-export function due(state: TriggerState, record: TriggerInput, turn: Turn): TriggerState {
+export function due(before: TriggerState, record: TriggerInput, turn: Turn): TriggerState {
+  // Of a record that was changed the word may be on its way still, or come after a crash.
+  const state = follow(before, record, turn);
   const { next, isPaused = false } = state;
   if (next === null || isPaused) return state;
   if (!isBack(state, turn)) return awaiting(come(state, { record, times: record }, turn), turn);

@@ -165,11 +165,16 @@ export class TriggerWorld {
 
   /** Changes its record; null removes it. */
   async set(trigger: Partial<TriggerInput> | null, id: string = triggerId): Promise<void> {
+    await this.write(trigger, id);
+    await this.settled(this.system.ask(triggerAddress(tenant, id), { type: "set" }));
+  }
+
+  /** Changes its record, and does not say so. */
+  async write(trigger: Partial<TriggerInput> | null, id: string = triggerId): Promise<void> {
     const fields = { name: "test", target: "ag_1", type: "schedule", ...trigger };
     const value = trigger === null ? undefined : { record: fields, version: 1 };
     const rows = address({ kind: "rows", tenant, root: "r" });
     await this.settled(this.system.ask(rows, { table: "triggers", id, value }));
-    await this.settled(this.system.ask(triggerAddress(tenant, id), { type: "set" }));
   }
 
   /** Something happens; the occurrence, null where it was known. */

@@ -76,6 +76,19 @@ test("what is due when its schedule is changed is begun by what it was, also whe
   expect(one.ledger()).toMatchObject([{ atMs: hourMs, state: "completed", lateMs: 0 }]);
 });
 
+test("a record that was changed is followed at the next time that comes due, though nobody has said so", async () => {
+  const one = new TriggerWorld();
+  await one.start({ cron: "0 * * * *" });
+  const { schedule } = one.system;
+  const hourMs = Math.ceil(schedule.nowMs / HOUR_MS) * HOUR_MS;
+  await schedule.advance(hourMs - 90_000 - schedule.nowMs);
+  await one.write({ cron: "* * * * *", is_active: false });
+  await schedule.advance(3 * HOUR_MS);
+  expect(states(one)).toEqual(["skipped paused"]);
+  await one.set({ cron: "* * * * *" });
+  expect(one.ledger().at(-1)).toMatchObject({ why: "paused", count: 178 });
+});
+
 async function down(one: TriggerWorld, ms: number): Promise<void> {
   one.system.crash("power");
   await one.system.schedule.advance(ms);
