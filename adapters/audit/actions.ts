@@ -108,6 +108,10 @@ export const auditActions: Readonly<Record<string, AuditAction>> = {
     details: { run: "the run", more: "how many" },
   },
   "guardrails.reload": { told: "the operator's chain is another one" },
+  "agent.file": {
+    told: "a file of the operator's folder of agents is another one, or gone",
+    details: { file: "its name", tenant: "whose agent it is" },
+  },
   "script.change": {
     told: "a file of the operator's folder of scripts is new, another one or gone",
     details: { problem: "why it is no script; its last good version stays" },

@@ -11,9 +11,12 @@ import {
 } from "../../actors/records/orchestrated.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Tables } from "../../runtime/system.ts";
+import { byServer } from "../audit/act.ts";
+import { auditWrites } from "../audit/audit-writes.ts";
 import type { Caller } from "../http/services/agent-store.ts";
 import { onceKey } from "../http/services/once.ts";
 import { FILES_BY } from "../http/services/orchestrated-by.ts";
+import { isSame } from "../http/services/same.ts";
 import { readAgentFile } from "./agent-file.ts";
 import type { Orchestrated, Orchestrator, Source } from "./port.ts";
 import { type Variables, withoutValues } from "./variables.ts";
@@ -191,8 +194,26 @@ async function found(
 const idOf = (file: string): string => createHash("sha256").update(file).digest("hex").slice(0, 32);
 
 async function put({ tables }: FileParts, marks: FileMarks, value: FileMark): Promise<void> {
-  await tables.write(systemTenant, [{ type: "put", table, id: idOf(value.file), value }]);
-  marks.set(value.file, value);
+  const { file, tenant, hash, agent, isGone = false } = value;
+  const before = shownOf(marks.get(file));
+  const after = shownOf(value);
+  const isChange = hash !== undefined && !isSame(before, after);
+  const subject = agent ?? file;
+  await tables.write(systemTenant, [
+    ...(isChange || isGone
+      ? auditWrites(byServer, {
+          ...{ action: "agent.file", subject, details: { file, tenant } },
+          ...{ before, after },
+        })
+      : []),
+    { type: "put", table, id: idOf(file), value },
+  ]);
+  marks.set(file, value);
+}
+
+/** As the audit shows what a file is; undefined: it is no agent. */
+function shownOf(mark: FileMark | undefined): { readonly sha256: string } | undefined {
+  return mark?.hash === undefined || mark.isGone === true ? undefined : { sha256: mark.hash };
 }
 
 async function remove({ tables }: FileParts, marks: FileMarks, file: string): Promise<void> {

@@ -161,7 +161,9 @@ test("variables that the operator did not name are not substituted, and remote t
   );
   write("remote.yaml", "name: remote\ntools:\n  - name: web_page\n  - name: file_raeder\n");
   const problems = async (): Promise<Json[]> => (await get(PATH)).problems;
-  const told = await until(problems, (all) => all.length >= 4);
+  const told = await until(problems, (all) =>
+    all.some(({ problem }) => problem.startsWith("remote.yaml:4:")),
+  );
   const texts = told.map(({ problem }) => problem);
 
   expect(texts[0]).toMatch(/^bad\.yaml:2:14: \$\{HOME_TOWN\} is not substituted: add HOME_TOWN/);

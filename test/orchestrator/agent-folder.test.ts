@@ -14,6 +14,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { systemTenant } from "../../actors/records/api-key.ts";
+import { auditTable } from "../../actors/records/audit.ts";
 import { keepAgentFolder } from "../../adapters/orchestrator/folder.ts";
 import type { Variables } from "../../adapters/orchestrator/variables.ts";
 import type { Log } from "../../runtime/log.ts";
@@ -218,6 +220,33 @@ test("where CLIENT_ID names another tenant the agents are that one's, and the fi
   stop();
   await keep({}, folder, "tn_nobody");
   expect(lines.join("\n")).toContain("There is no tenant whose id or name is");
+});
+
+test("what becomes of files is in the server's audit, and a start tells nothing", async () => {
+  const { tables } = desk.host.system;
+  const told = async (): Promise<readonly Json[]> => {
+    const rows = await tables.list(systemTenant, auditTable, { limit: 200, reverse: true });
+    const all = rows.map(({ value }) => value as Json);
+    return all.filter(({ details }) => details?.file === "told.yaml").reverse();
+  };
+  put("told.yaml", "name: Told\n");
+  await keep();
+  stop();
+  await keep();
+  const [{ id }] = (await list()).data;
+  expect(await told()).toMatchObject([
+    { action: "agent.file", subject: id, by: "server", details: { tenant: desk.host.tenant } },
+  ]);
+  put("told.yaml", "name: Told\nmodel: nome: x\n");
+  look();
+  await expect.poll(async () => Object.keys(await problems()), within).toEqual(["told.yaml"]);
+  put("told.yaml", "name: Told\ndescription: Anew.\n");
+  look();
+  await expect.poll(async () => (await told()).length, within).toBe(2);
+  rmSync(join(folder, "told.yaml"));
+  look();
+  await expect.poll(async () => (await told()).length, within).toBe(3);
+  expect((await told())[2]).toMatchObject({ action: "agent.file", subject: id, after: null });
 });
 
 test("another tenant sees neither the agents nor what is wrong with files, and reaches none", async () => {
