@@ -60,7 +60,10 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => sink.listen(0, "127.0.0.1", () => resolve()));
   product = await startProduct({
-    config: "tools:\n  hosts: [127.0.0.1]\nwebhooks:\n  hosts: [127.0.0.1]\n",
+    config: [
+      "tools: {hosts: [127.0.0.1]}\nwebhooks: {hosts: [127.0.0.1]}",
+      "logs: {file: ./logs/troupe.log, agents: ./logs/agents}",
+    ].join("\n"),
     env: {
       TROUPE_LOG_LEVEL: "trace",
       ...{ OPENAI_API_KEY: OF_START.provider, HF_TOKEN: OF_START.hub },
@@ -306,4 +309,7 @@ test("no secret is in the log, the data folder, a backup, metrics, an answer or 
     expect.arrayContaining(["hot.mdb", expect.stringMatching(/backup/)]),
   );
   expect(foundBelow(product.folder)).toEqual([]);
+  // The log's file and those of agents are among what was searched.
+  expect(readFileSync(join(product.folder, "logs", "troupe.log"), "utf8")).toContain("/v2/agents");
+  expect(readdirSync(join(product.folder, "logs", "agents")).length).toBeGreaterThan(0);
 }, 120_000);
