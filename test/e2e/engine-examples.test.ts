@@ -85,7 +85,14 @@ const health = async (target: string): Promise<string> =>
 const answer = async (agent: string, input: string): Promise<Json> =>
   (await product.call("POST", `/v2/agents/${agent}/runs`, { input })).body;
 
-test("targets of each type are there, and a shell runs over ssh", async () => {
+/** Targets that runs wait for, as the metrics have it. */
+async function awaited(): Promise<number> {
+  const headers = { authorization: `Bearer ${product.adminKey}` };
+  const metrics = await (await fetch(`${product.url}/metrics`, { headers })).text();
+  return Number(/^troupe_targets_awaited (\d+)$/m.exec(metrics)?.[1] ?? Number.NaN);
+}
+
+test("targets of each type are there, and a shell runs over ssh, which may be away for a while", async () => {
   const local = await made("target local", "/v2/targets", withConfig({ folder: desk }));
   const api_key = product.adminKey;
   const url = product.provider.openaiUrl;
@@ -103,6 +110,18 @@ test("targets of each type are there, and a shell runs over ssh", async () => {
     requires_confirmation: false,
   }));
   expect(await called(shell, { command: "echo $((20 + 3)) there" })).toContain("23 there");
+
+  await sshd.stop();
+  const waiting = JSON.parse(await called(shell, { command: "echo back $((20 + 3))" })) as Json;
+  const whileAway = await awaited();
+  await sshd.start();
+  const at = async (): Promise<Json> =>
+    (await product.call("GET", `/v2/runs/${waiting.run_id}`)).body;
+  await expect.poll(async () => (await at()).status, { timeout: 20_000 }).toBe("completed");
+
+  expect(waiting).toMatchObject({ status: "waiting", waits: [{ kind: "target" }] });
+  expect(JSON.stringify(await at())).toContain("back 23");
+  expect([whileAway, await awaited()]).toEqual([1, 0]);
 });
 
 test("a declared command is a tool", async () => {

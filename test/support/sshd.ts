@@ -46,6 +46,8 @@ export async function startSshd(): Promise<Sshd> {
     ...[`Port ${port}`, "ListenAddress 127.0.0.1", `HostKey ${at("host")}`],
     ...[`AuthorizedKeysFile ${at("authorized")}`, "StrictModes no", "UsePAM no"],
     ...["PidFile none", "PasswordAuthentication no", "PermitRootLogin prohibit-password"],
+    // What a shell reads when it starts is the user's own, and a lock of it may outlive a shell that a test ends.
+    `SetEnv HOME=${folder}`,
   ];
   writeFileSync(at("config"), `${settings.join("\n")}\n`);
   // Where a server of root's works apart; the package's service makes it at each start of the machine.
