@@ -44,6 +44,7 @@ export { startSystem } from "./pool.ts";
 export type { Program } from "./program.ts";
 export { runProgram } from "./program.ts";
 export type { Entry, EntryTime, LogEntry } from "./runs/log-entry.ts";
+export type { RunEnd } from "./runs/run-end.ts";
 export type { LogPage } from "./runs/run-log.ts";
 export type { MergedFigures } from "./shared/figures.ts";
 export type {
