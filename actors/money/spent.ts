@@ -78,11 +78,20 @@ export function addUsage(left: Usage, right: Usage): Usage {
   return only?.model === undefined ? sum : { ...sum, model: only.model };
 }
 
+const counts = [
+  "promptTokens",
+  "completionTokens",
+  "cachedTokens",
+  "cacheWriteTokens",
+  "cacheWriteLongTokens",
+  "reasoningTokens",
+  "spendMicros",
+] as const;
+
 /** What each model took; one that nobody names has no `model`. Together they are the whole. */
 export function partsOf(usage: Usage): readonly Usage[] {
   if (usage.models !== undefined) return usage.models;
-  const isNothing = usage.promptTokens + usage.completionTokens === 0;
-  return isNothing && !usage.spendMicros ? [] : [usage];
+  return counts.some((name) => (usage[name] ?? 0) > 0) ? [usage] : [];
 }
 
 function merged(parts: readonly Usage[]): readonly Usage[] {

@@ -75,6 +75,13 @@ const totals = (list: readonly Usage[]): readonly number[] =>
     ["promptTokens", "completionTokens", "cachedTokens", "reasoningTokens", "spendMicros"] as const
   ).map((name) => list.reduce((sum, one) => sum + (one[name] ?? 0), 0));
 
+test("what has no tokens but of one sort is a part as well", () => {
+  const named: Usage = { ...noUsage, spendMicros: 1, model: "m0" };
+  const whole = [named, { ...noUsage, spendMicros: 1 }, { ...noUsage, reasoningTokens: 1 }];
+
+  expect(totals(partsOf(whole.reduce(addUsage, noUsage)))).toEqual([0, 0, 0, 1, 2]);
+});
+
 test("a run is the sum of its parts, in whatever order and however often they were summed before", () => {
   fc.assert(
     fc.property(fc.array(fc.array(parts, { maxLength: 12 }), { maxLength: 12 }), (groups) => {
