@@ -65,9 +65,11 @@ export async function prepareVault(
         await source.write?.(keys);
         replaceMasterKeys(memory, keys);
       }
-      // In a new folder all is wrapped by the key of the start, also before a first pass has said so.
       const first = vault.keys.currentId;
-      let last = wrappedBy;
+      // Nothing is wrapped yet. Said at once: a backup of the first second must not start without this key.
+      const isNew = wrappedBy === null && system.boots === 1;
+      if (isNew) await tables.write(systemTenant, [saidKey(first)]);
+      let last = isNew ? first : wrappedBy;
       const rotation = createRotation({
         ...{ source, memory, keys, log },
         pass: async (onProgress, signal) => {
@@ -84,19 +86,21 @@ export async function prepareVault(
           last = key;
           const what = { action: "vault.rotated", subject: key, details };
           await tables.write(systemTenant, [
-            { type: "put", table, id, value: { key } },
+            saidKey(key),
             // A pass that found nothing to do is no rotation.
             ...(changed > 0 ? auditWrites(byServer, what) : []),
           ]);
         },
       });
-      if (keys.length > 1 || wrappedBy !== first) {
+      if (keys.length > 1 || last !== first) {
         setTimeout(rotation.begin, BEGIN_MS).unref();
       }
       return rotation;
     },
   };
 }
+
+const saidKey = (key: string) => ({ type: "put", table, id, value: { key } }) as const;
 
 function checkKey(wrappedBy: string | null, known: readonly string[]): void {
   if (wrappedBy === null || known.includes(wrappedBy)) return;
